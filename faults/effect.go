@@ -1,0 +1,119 @@
+package faults
+
+import "time"
+
+// Effect is what the proxy does to one message. Every fault pinned to the
+// message adds its part; the proxy carries the whole out in the order of the
+// fields, and knows no fault by name. The zero value passes the message on
+// untouched.
+type Effect struct {
+	Edit *Edit // change what the message says, first of all
+
+	Delay time.Duration // wait before passing it on
+	Hold  *Hold         // wait for another message of the trial
+
+	Copies  int           // send so many more of it; the caller sees the first answer
+	Spacing time.Duration // between copies; 0 sends them at once
+	Barrier *Barrier      // release with others in the same instant
+
+	Respond *Response // answer in the callee's place (request leg) or instead of it (answer leg)
+	Lose    Loss      // do not pass it on
+	CutAt   *int      // pass on so many bytes of it, then reset the connection
+
+	Forge *Forgery // send a notification that no provider sent, after this message passed
+}
+
+// Loss is a way for a message not to arrive. The zero value loses nothing.
+type Loss string
+
+// The ways to lose a message.
+const (
+	LoseByReset     Loss = "reset"      // the connection is reset
+	LoseByBlackHole Loss = "black-hole" // silence until the caller gives up, or the limit
+	LoseByClose     Loss = "close"      // the connection is closed in an orderly way
+	LoseByEmptyBody Loss = "empty-body" // an answer whose body is missing
+)
+
+// Hold keeps a message until another message of the same trial has passed, at
+// most for the pin's limit. That reorders them.
+type Hold struct {
+	Until Address       // its trial is the held message's own
+	Limit time.Duration // then the message passes all the same, and the pin counts as not fired
+}
+
+// Barrier collects Count messages of one group and releases their last bytes
+// together. Races need true overlap; sequential duplicates are handled by
+// nearly everyone. If not all arrive within Limit, those that did pass, and
+// the pin counts as not fired (k of N).
+type Barrier struct {
+	Group string
+	Count int
+	Limit time.Duration
+}
+
+// Response replaces an answer: an HTTP status and the provider's error code,
+// put into the provider's own form, signed where it signs errors.
+type Response struct {
+	Status int
+	Code   string
+}
+
+// Edit changes what a message says.
+type Edit struct {
+	Amount    AmountChange
+	Signature SignatureChange
+}
+
+// AmountChange is a way to corrupt an amount. The zero value leaves it.
+type AmountChange string
+
+// The ways to corrupt an amount.
+const (
+	AmountPlusOne       AmountChange = "plus-one" // one minor unit more
+	AmountMinusOne      AmountChange = "minus-one"
+	AmountTimes100      AmountChange = "times-100"
+	AmountDividedBy100  AmountChange = "divided-by-100"
+	AmountNegative      AmountChange = "negative"
+	AmountZero          AmountChange = "zero"
+	AmountMissing       AmountChange = "missing"
+	AmountEmpty         AmountChange = "empty"
+	AmountNotANumber    AmountChange = "not-a-number"
+	AmountOverflow      AmountChange = "overflow"
+	AmountOtherCurrency AmountChange = "other-currency"
+	AmountCentsDropped  AmountChange = "cents-dropped"
+)
+
+// AmountChanges lists them all.
+func AmountChanges() []AmountChange {
+	return []AmountChange{AmountPlusOne, AmountMinusOne, AmountTimes100, AmountDividedBy100,
+		AmountNegative, AmountZero, AmountMissing, AmountEmpty, AmountNotANumber, AmountOverflow,
+		AmountOtherCurrency, AmountCentsDropped}
+}
+
+// SignatureChange is what happens to a message's signature. The zero value
+// leaves the signature alone, which breaks it if the message was edited.
+type SignatureChange string
+
+// The changes of a signature.
+const (
+	SignatureResigned         SignatureChange = "re-signed"         // made again with the sender's real key
+	SignatureMissing          SignatureChange = "missing"           // all signature headers removed
+	SignatureBroken           SignatureChange = "broken"            // one byte of it changed
+	SignatureWrongKey         SignatureChange = "wrong-key"         // made with a key that nobody knows
+	SignatureWrongSerial      SignatureChange = "wrong-serial"      // names a certificate that does not exist
+	SignatureExpiredTimestamp SignatureChange = "expired-timestamp" // genuine, but signed too long ago
+	SignatureProbe            SignatureChange = "probe"             // the provider's own signature probe
+)
+
+// BadSignatures lists the changes that no receiver may accept.
+func BadSignatures() []SignatureChange {
+	return []SignatureChange{SignatureMissing, SignatureBroken, SignatureWrongKey, SignatureWrongSerial,
+		SignatureExpiredTimestamp, SignatureProbe}
+}
+
+// Forgery asks for a notification that no provider sent, for the payment that
+// the pinned message is about, After so long, with a bad signature.
+type Forgery struct {
+	Signature SignatureChange
+	After     time.Duration
+}

@@ -1,0 +1,37 @@
+package faults
+
+import "time"
+
+// Interruption is what happens to a process when the message that triggers it
+// comes by.
+type Interruption struct {
+	Role   string // "merchant", or a provider's name
+	Manner Manner
+	Moment Moment
+	// Down is how long the process stays away once it is down.
+	Down time.Duration
+	// KeepBack holds redeliveries and query answers of the trial back until
+	// its order reads paid or a bound passes: what was acknowledged must be
+	// known without being told again.
+	KeepBack bool
+}
+
+// Manner is how a process stops.
+type Manner string
+
+// The manners.
+const (
+	Killed  Manner = "killed"  // kill -9
+	Stopped Manner = "stopped" // asked to end, in an orderly way
+	Refused Manner = "refused" // it lives on, but connections to it are refused
+)
+
+// Moment is when the process stops, seen from the triggering message.
+type Moment string
+
+// The moments. Before: the message is held until the process is down, and is
+// then lost with it. After: the message passes first.
+const (
+	BeforeMessage Moment = "before"
+	AfterMessage  Moment = "after"
+)

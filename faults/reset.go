@@ -1,0 +1,27 @@
+package faults
+
+import "errors"
+
+// Reset cuts the connection in the middle of a message.
+type Reset struct {
+	After int `json:"after,omitempty"` // bytes of the message that still pass
+}
+
+func reset() Definition {
+	return Definition{Name: "reset", Kind: OnMessage, Class: Legal,
+		Experience: "The connection is reset after so many bytes of the message: a request arrives in part and is not acted on, an answer arrives in part after it was.",
+		Example:    "{fault: reset, at: merchant->wechatpay refund answer, after: 40}",
+		Settings:   []Setting{{Name: "after", Type: CountSetting, Meaning: "bytes of the message, its head included, that still pass (0)"}},
+		New:        func() Fault { return &Reset{} }}
+}
+
+// Check implements Fault.
+func (f *Reset) Check() error {
+	if f.After < 0 {
+		return errors.New("after is a number of bytes and cannot be negative")
+	}
+	return nil
+}
+
+// Bite implements MessageFault.
+func (f *Reset) Bite(effect *Effect) { effect.CutAt = &f.After }

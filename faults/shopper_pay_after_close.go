@@ -1,0 +1,34 @@
+package faults
+
+import (
+	"time"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// PayAfterClose opens a code, dawdles until the merchant has given the payment
+// up, and tries to pay then. Whether the provider still takes the money is its
+// own rule; if it does, the merchant must notice.
+type PayAfterClose struct{}
+
+func payAfterClose() Definition {
+	return Definition{Name: "pay-after-close", Kind: AsJourney, Class: Legal,
+		Experience: "The shopper confirms a payment that the merchant believes to be over.",
+		Example:    "{shopper: pay-after-close}",
+		New:        func() Fault { return &PayAfterClose{} }}
+}
+
+// Check implements Fault.
+func (*PayAfterClose) Check() error { return nil }
+
+// Walk implements Shopper.
+func (*PayAfterClose) Walk(journey *Journey, method payment.Method) {
+	if method == payment.MethodBarcode {
+		method = payment.MethodCode
+	}
+	journey.place()
+	journey.add(
+		Step{Do: StepStart, Key: 1, Method: method},
+		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
+		Step{Do: StepPayLate, Key: 1, Patience: Duration(30 * time.Second)})
+}
