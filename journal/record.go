@@ -70,6 +70,11 @@ const (
 	Healed      StageName = "healed"       // no fault of the batch (or trial) is in force any more
 	Rested      StageName = "rested"       // nothing of the trial moves any more
 	BoundPassed StageName = "bound-passed" // rest was not reached in time
+	// Contradiction: a message was given to one trial by its reference and to
+	// another by something that cannot lie. Neither can be judged.
+	Contradiction StageName = "contradiction"
+	// Refused: somebody asked for a host that is not part of the run.
+	Refused StageName = "refused-host"
 	BatchEnded  StageName = "batch-ended"
 	RunClosed   StageName = "run-closed"
 	RunStopped  StageName = "run-stopped" // by a signal or an error; what follows is missing
@@ -145,8 +150,6 @@ type Message struct {
 	// Body is the decoded and masked content. It travels with the record and is
 	// kept in bodies/, not in the journal's line.
 	Body string `json:"body,omitempty"`
-	// RequestAt is, on an answer, when its request had passed.
-	RequestAt time.Time `json:"requestAt,omitzero"`
 }
 
 // Fate is what happened to a message.
@@ -226,7 +229,10 @@ type PinPhase string
 // The phases of a pin's life. It may fire more than once (every message of an
 // address); it ends once.
 const (
-	PinFired  PinPhase = "fired"
+	// PinTriggered: the message that triggers a process fault has come, and waits
+	// for the process to be stopped.
+	PinTriggered PinPhase = "triggered"
+	PinFired     PinPhase = "fired"
 	PinHealed PinPhase = "healed" // what it held back is released, what it stopped runs again
 	PinEnded  PinPhase = "ended"
 )

@@ -18,7 +18,7 @@ import (
 // TrialHeader carries the trial between gateway and provider, in both
 // directions: on a call that the gateway attributed, and on a delivery, whose
 // trial the provider knows. The gateway lets it reach no merchant.
-const TrialHeader = "Payquake-Trial"
+const TrialHeader = proxy.TrialHeader
 
 // Provider is a mock payment provider. All methods are safe for concurrent use.
 type Provider interface {
@@ -45,9 +45,10 @@ type Part struct {
 	// Conducts are for the trial's payments in the order in which they begin;
 	// the last one holds for all further ones. None: the usual conduct.
 	Conducts []faults.Conduct `json:"conducts,omitempty"`
-	// Pins are the pins behind each of the conducts, to be reported as fired
-	// when the conduct first shows.
-	Pins [][]string `json:"pins,omitempty"`
+	// Pins are the pins behind each of the conducts, by the name of the fault
+	// that bent it ("notify-never", "query-lag"), because one conduct may merge
+	// several. Each is reported as fired when its own part of the conduct shows.
+	Pins []map[string]string `json:"pins,omitempty"`
 }
 
 // Wallet is what a shopper does at the provider. Codes are what the merchant

@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+)
+
+// claim is what speaks for a message's belonging to a trial.
+type claim struct {
+	link    faults.Link
+	facts   journal.Facts
+	traceID string       // of the W3C trace context that came with it, if any
+	named   faults.Trial // by payquake's own driver or provider, if any
+}
+
+// attribute finds the trial of a message, in this order: a reference that is
+// bound; the name that payquake's own parties give; the trace context; the
+// reserved amount. Trace context never wins against a binding, since query
+// jobs and batches carry a stranger's. A message that binds to nothing is
+// unattributed, never guessed.
+func (r *Register) attribute(c claim) (faults.Trial, journal.Attribution) {
+	if c.facts.Operation == faults.Certificates {
+		return faults.RunTrial, journal.ByReference
+	}
+	keys := bindings(c.link, c.facts)
+	r.mu.Lock()
+	trial, how := r.lookup(c, keys)
+	var contradicted faults.Trial
+	if trial != "" {
+		contradicted = r.bind(trial, keys)
+	} else {
+		r.unattributed[messageKind{c.link, c.facts.Operation}] = r.clock.Now()
+	}
+	r.mu.Unlock()
+	if contradicted != "" {
+		r.contradiction(trial, contradicted, "one message names references of both")
+	}
+	return trial, how
+}
+
+func (r *Register) lookup(c claim, keys []string) (faults.Trial, journal.Attribution) {
+	for _, key := range keys {
+		if trial, bound := r.byReference[key]; bound {
+			return trial, journal.ByReference
+		}
+	}
+	if r.trials[c.named] != nil {
+		return c.named, journal.ByHeader
+	}
+	if trial, known := r.byTrace[c.traceID]; known {
+		return trial, journal.ByTrace
+	}
+	if c.facts.Operation == faults.Create || c.facts.Operation == faults.PayCode {
+		if trial, reserved := r.byAmount[c.facts.Amount]; reserved {
+			return trial, journal.ByAmount
+		}
+	}
+	return "", journal.Unattributed
+}
+
+// bind ties the references to the trial for good. If one is bound to another
+// trial already, that trial is returned.
+func (r *Register) bind(trial faults.Trial, keys []string) (other faults.Trial) {
+	for _, key := range keys {
+		bound, already := r.byReference[key]
+		if !already {
+			r.byReference[key] = trial
+		} else if bound != trial {
+			other = bound
+		}
+	}
+	return other
+}
+
+// bindAnswer ties what an answer reveals (a code, an order's id, a provider's
+// reference) to the trial of its request.
+func (r *Register) bindAnswer(link faults.Link, trial faults.Trial, facts journal.Facts) {
+	if trial == "" || trial == faults.RunTrial {
+		return
+	}
+	r.mu.Lock()
+	other := r.bind(trial, bindings(link, facts))
+	r.mu.Unlock()
+	if other != "" {
+		r.contradiction(trial, other, "an answer names a reference of another trial")
+	}
+}
+
+// Scanned proves, or supplies, the binding of a code: the shopper of this
+// trial holds it in hand. A contradiction is recorded for both trials.
+func (r *Register) Scanned(trial faults.Trial, provider, code string) {
+	key := provider + "/code/" + code
+	r.mu.Lock()
+	other := r.bind(trial, []string{key})
+	r.mu.Unlock()
+	if other != "" {
+		r.contradiction(trial, other, "the shopper of one scanned the code of the other")
+	}
+}
+
+func (r *Register) contradiction(one, other faults.Trial, detail string) {
+	r.stage(one, journal.Stage{Name: journal.Contradiction, Detail: detail + ": trial " + string(other)})
+	r.stage(other, journal.Stage{Name: journal.Contradiction, Detail: detail + ": trial " + string(one)})
+}
+
+// bindings are the keys under which a message's references are bound. A
+// provider's references are its own name space, whichever way the link runs.
+func bindings(link faults.Link, facts journal.Facts) []string {
+	system := link.To()
+	if system == "merchant" && link.From() != "shopper" {
+		system = link.From()
+	}
+	var keys []string
+	add := func(kind, reference string) {
+		if reference != "" {
+			keys = append(keys, system+"/"+kind+"/"+reference)
+		}
+	}
+	add("payment", string(facts.MerchantReference))
+	add("refund", string(facts.RefundReference))
+	add("provider", string(facts.ProviderReference))
+	add("code", facts.Code)
+	if facts.OrderID != "" {
+		keys = append(keys, "order/"+facts.OrderID)
+	}
+	return keys
+}

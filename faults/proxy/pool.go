@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// dialTimeout bounds how long a callee may take to accept a connection.
+const dialTimeout = 3 * time.Second
+
+// errNoCallee says that the link's callee is not (or no longer) known.
+var errNoCallee = errors.New("no callee is known for this link")
+
+// pool keeps idle connections to one callee. A connection that the callee has
+// closed meanwhile is never used: a request sent into it would be lost or
+// repeated by chance, and chance belongs to the plan.
+type pool struct {
+	mu      sync.Mutex
+	address string
+	idle    []*upstream
+}
+
+// upstream is one connection to the callee.
+type upstream struct {
+	conn    net.Conn
+	reader  *bufio.Reader
+	address string
+}
+
+func (p *pool) setAddress(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.address = address
+	p.drop()
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.address = ""
+	p.drop()
+}
+
+func (p *pool) drop() {
+	for _, u := range p.idle {
+		u.conn.Close()
+	}
+	p.idle = nil
+}
+
+// take returns a live idle connection, or a new one.
+func (p *pool) take() (*upstream, error) {
+	for {
+		p.mu.Lock()
+		last := len(p.idle) - 1
+		if last < 0 {
+			p.mu.Unlock()
+			return p.dial()
+		}
+		u := p.idle[last]
+		p.idle = p.idle[:last]
+		p.mu.Unlock()
+		if u.alive() {
+			return u, nil
+		}
+		u.conn.Close()
+	}
+}
+
+func (p *pool) dial() (*upstream, error) {
+	p.mu.Lock()
+	address := p.address
+	p.mu.Unlock()
+	if address == "" {
+		return nil, errNoCallee
+	}
+	conn, err := net.DialTimeout("tcp", address, dialTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the callee: %w", err)
+	}
+	return &upstream{conn: conn, reader: bufio.NewReaderSize(conn, 8<<10), address: address}, nil
+}
+
+// give returns a connection that is good for another exchange.
+func (p *pool) give(u *upstream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u.address != p.address || len(p.idle) >= 512 {
+		u.conn.Close()
+		return
+	}
+	p.idle = append(p.idle, u)
+}
+
+// alive looks, without consuming anything, whether the callee has closed the
+// connection or said something unasked.
+func (u *upstream) alive() bool {
+	tcp, is := u.conn.(*net.TCPConn)
+	if !is || u.reader.Buffered() > 0 {
+		return false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return false
+	}
+	quiet := false
+	err = raw.Read(func(fd uintptr) bool {
+		var one [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		quiet = errors.Is(err, syscall.EAGAIN)
+		return true
+	})
+	return err == nil && quiet
+}
