@@ -74,10 +74,10 @@ const (
 	// another by something that cannot lie. Neither can be judged.
 	Contradiction StageName = "contradiction"
 	// Refused: somebody asked for a host that is not part of the run.
-	Refused StageName = "refused-host"
-	BatchEnded  StageName = "batch-ended"
-	RunClosed   StageName = "run-closed"
-	RunStopped  StageName = "run-stopped" // by a signal or an error; what follows is missing
+	Refused    StageName = "refused-host"
+	BatchEnded StageName = "batch-ended"
+	RunClosed  StageName = "run-closed"
+	RunStopped StageName = "run-stopped" // by a signal or an error; what follows is missing
 	// KeptBack and LetGo bound the time in which redeliveries and query answers
 	// of a trial were withheld after an acknowledgement.
 	KeptBack StageName = "kept-back"
@@ -233,8 +233,8 @@ const (
 	// for the process to be stopped.
 	PinTriggered PinPhase = "triggered"
 	PinFired     PinPhase = "fired"
-	PinHealed PinPhase = "healed" // what it held back is released, what it stopped runs again
-	PinEnded  PinPhase = "ended"
+	PinHealed    PinPhase = "healed" // what it held back is released, what it stopped runs again
+	PinEnded     PinPhase = "ended"
 )
 
 // Posting is one line pair of a provider's double-entry ledger: Amount moves

@@ -1,0 +1,139 @@
+// Package scenarios turns a person's words (a scenario, in YAML or Go) and a
+// seed into a plan: every trial with its journey, its amounts and its pins.
+// Chance enters here and nowhere else; compiling twice gives the same bytes.
+//
+// It reaches no network, no Docker and no clock, and is handed the systems
+// that exist as data (Catalogue).
+package scenarios
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/payment"
+)
+
+// PlanVersion is the version of the plan's format.
+const PlanVersion = 1
+
+// Plan is a scenario and a seed, fully decided: batches of trials, one after
+// another in one session.
+type Plan struct {
+	Version  int    `json:"version"`
+	Scenario string `json:"scenario"`
+	Seed     uint64 `json:"seed"`
+	// Parts are the scenarios of a suite, or the one scenario.
+	Parts   []Part  `json:"parts"`
+	Batches []Batch `json:"batches"`
+}
+
+// Part is one scenario of a plan, with what must have happened for its trials
+// to count.
+type Part struct {
+	Scenario string        `json:"scenario"`
+	About    string        `json:"about,omitempty"`
+	Expect   []Expectation `json:"expect,omitempty"`
+}
+
+// Batch is trials that run side by side. Batches begin and end at rest.
+type Batch struct {
+	ID       string `json:"id"`
+	Scenario string `json:"scenario"` // the part it belongs to
+	// InFlight bounds how many of its trials run at a time.
+	InFlight int `json:"inFlight"`
+	// Disturbs: a fault of one of its trials touches the others too (a process
+	// goes down), so their required pins need not fire.
+	Disturbs bool    `json:"disturbs,omitempty"`
+	Trials   []Trial `json:"trials"`
+}
+
+// Trial is one shopper, one basket, and the faults pinned to it.
+type Trial struct {
+	ID       faults.Trial         `json:"id"`
+	Shopper  string               `json:"shopper"`            // the catalogue's name
+	Settings json.RawMessage      `json:"settings,omitempty"` // of the shopper
+	Provider payment.ProviderName `json:"provider"`
+	Method   payment.Method       `json:"method"`
+	Lines    []Line               `json:"lines"` // of the order
+	Total    payment.Money        `json:"total"`
+	Journey  faults.Journey       `json:"journey"`
+	Pins     []faults.Pin         `json:"pins,omitempty"`
+}
+
+// Line is one line of an order.
+type Line struct {
+	Name     string        `json:"name"`
+	Quantity int64         `json:"quantity"`
+	Price    payment.Money `json:"price"`
+}
+
+// Expectation says what must have happened at least so often for a part's
+// held to count.
+type Expectation struct {
+	What    Happening `json:"what"`
+	Fault   string    `json:"fault,omitempty"` // of FaultFired
+	AtLeast int       `json:"atLeast"`
+}
+
+// Happening is something an expectation counts.
+type Happening string
+
+// The happenings.
+const (
+	Captures      Happening = "captures"      // payments captured by a provider
+	Refunds       Happening = "refunds"       // refunds that moved money
+	Notifications Happening = "notifications" // deliveries that reached the merchant
+	FaultFired    Happening = "fired"         // pins of one kind of fault that fired
+	Rests         Happening = "rests"         // trials that came to rest
+)
+
+// Find returns a trial of the plan with its batch.
+func (p Plan) Find(trial faults.Trial) (Trial, Batch, bool) {
+	for _, batch := range p.Batches {
+		for _, t := range batch.Trials {
+			if t.ID == trial {
+				return t, batch, true
+			}
+		}
+	}
+	return Trial{}, Batch{}, false
+}
+
+// Count is the number of trials in the plan.
+func (p Plan) Count() int {
+	count := 0
+	for _, batch := range p.Batches {
+		count += len(batch.Trials)
+	}
+	return count
+}
+
+// ReadPlan reads a plan file.
+func ReadPlan(path string) (Plan, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Plan{}, fmt.Errorf("read plan: %w", err)
+	}
+	var plan Plan
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return Plan{}, fmt.Errorf("read plan %s: %w", path, err)
+	}
+	if plan.Version != PlanVersion {
+		return Plan{}, fmt.Errorf("read plan %s: version %d, this payquake reads %d", path, plan.Version, PlanVersion)
+	}
+	return plan, nil
+}
+
+// Write writes the plan to a file, with the same bytes for the same plan.
+func (p Plan) Write(path string) error {
+	text, err := json.MarshalIndent(p, "", " ")
+	if err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	return nil
+}
