@@ -1,0 +1,150 @@
+package merchant
+
+import (
+	"context"
+	"time"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// advancePayment does the next step of a pending payment: send again, ask,
+// undo or give up. Which one follows from its row and its age alone, so that a
+// new process goes on where a killed one was.
+func (c *Checkout) advancePayment(ctx context.Context, id string) error {
+	p, o, err := c.readPay(ctx, id)
+	if err != nil {
+		return err
+	}
+	ctx = inTraceOf(ctx, o)
+	provider, err := c.provider(p.provider)
+	if err != nil {
+		return err
+	}
+	now := c.clock.Now()
+	age := now.Sub(p.createdAt)
+	wanted := o.state == payment.OrderOpen
+	switch {
+	case p.state != payment.Pending:
+		return c.letGo(ctx, p)
+	case c.sendsAgain(p, now) && wanted:
+		p.tries++
+		_, err = c.send(ctx, p, provider)
+		return err
+	case !c.policy.AsksByItself(p.method):
+		return c.letGo(ctx, p)
+	case p.barcode() && c.mayReverse(age, wanted):
+		return c.undo(ctx, p, provider)
+	case !p.barcode() && (age >= wait(c.timers.GiveUpAfter) || !wanted):
+		return c.giveUp(ctx, p, provider)
+	default:
+		return c.bookAsked(ctx, p, c.ask(ctx, p, provider), false)
+	}
+}
+
+// letGo frees a row that wants nothing more.
+func (c *Checkout) letGo(ctx context.Context, p *pay) error {
+	return c.store.update(ctx, func(t *tx) error {
+		return t.exec("UPDATE payments SET next_action_at = 0, busy_until = 0 WHERE id = ?", p.id)
+	})
+}
+
+// mayReverse reports whether an undecided barcode payment is old enough to be
+// undone: at once by the provider's rule when its order needs it no more.
+func (c *Checkout) mayReverse(age time.Duration, wanted bool) bool {
+	least := wait(c.timers.MinReverseAge)
+	if wanted {
+		least = max(least, wait(c.timers.ReverseAfter))
+	}
+	return age >= least
+}
+
+func (c *Checkout) ask(ctx context.Context, p *pay, provider Provider) TradeAnswer {
+	limited, cancel := c.bounded(ctx)
+	defer cancel()
+	return provider.Query(limited, p.asked())
+}
+
+// giveUp ends a payment nobody made: query, close, query. The second query is
+// the point: the close may have lost a race with the shopper, and its own
+// answer proves nothing (it says yes to payments that never existed).
+func (c *Checkout) giveUp(ctx context.Context, p *pay, provider Provider) error {
+	if c.policy.CloseUnasked() {
+		return c.closeUnasked(ctx, p, provider)
+	}
+	answer := c.ask(ctx, p, provider)
+	if answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding) {
+		limited, cancel := c.bounded(ctx)
+		provider.Close(limited, p.asked())
+		cancel()
+		answer = c.ask(ctx, p, provider)
+	}
+	return c.bookAsked(ctx, p, answer, true)
+}
+
+// closeUnasked takes any answer to a close for the end, a refusal because the
+// payment was made included. Only a wrong Policy comes here.
+func (c *Checkout) closeUnasked(ctx context.Context, p *pay, provider Provider) error {
+	limited, cancel := c.bounded(ctx)
+	provider.Close(limited, p.asked())
+	cancel()
+	_, err := c.onPay(ctx, p, func(t *tx, o *order, fresh *pay) error {
+		if fresh.state != payment.Pending {
+			return nil
+		}
+		return c.endUnpaid(t, o, fresh, payment.Closed)
+	})
+	return err
+}
+
+// undo reverses a barcode payment whose result is still unknown: query,
+// reverse, query, until the last says that it ended. A payment the provider
+// does not know is reversed too, so that a request still under way finds its
+// reference used up.
+func (c *Checkout) undo(ctx context.Context, p *pay, provider Provider) error {
+	answer := c.ask(ctx, p, provider)
+	open := answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding)
+	if open || answer.Class == NotFound {
+		limited, cancel := c.bounded(ctx)
+		provider.Reverse(limited, p.asked())
+		cancel()
+		answer = c.ask(ctx, p, provider)
+	}
+	return c.bookAsked(ctx, p, answer, true)
+}
+
+// bookAsked books the answer to a query and schedules the next step if the
+// payment is still pending. Ending tells that its time is over: then an
+// absence counts, seen twice with a gap between.
+func (c *Checkout) bookAsked(ctx context.Context, p *pay, answer TradeAnswer, ending bool) error {
+	_, err := c.onPay(ctx, p, func(t *tx, o *order, fresh *pay) error {
+		if fresh.reference != p.reference || fresh.state != payment.Pending {
+			return nil
+		}
+		now := c.clock.Now()
+		fresh.asks++
+		switch {
+		case answer.Outcome == OK:
+			fresh.absentAt = time.Time{}
+			if err := c.book(t, o, fresh, answer.Trade); err != nil {
+				return err
+			}
+		case answer.Outcome == Failed && answer.Class == NotFound:
+			if fresh.absentAt.IsZero() {
+				fresh.absentAt = now
+			} else if ending && now.Sub(fresh.absentAt) >= wait(c.timers.AbsentGap) {
+				return c.endUnpaid(t, o, fresh, payment.Closed)
+			}
+		}
+		if fresh.state != payment.Pending {
+			return nil
+		}
+		due := c.nextStep(fresh)
+		if ending {
+			due = now.Add(min(c.timers.backoff(fresh.asks), 4*wait(c.timers.AbsentGap)))
+		}
+		return t.schedulePay(fresh, due)
+	})
+	return err
+}
+
+func wait(d Duration) time.Duration { return time.Duration(d) }

@@ -1,0 +1,74 @@
+package merchant
+
+import (
+	"time"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// Policy holds the decisions of the checkout that merchants are known to get
+// wrong. Each is a function so that one deviation (merchant/bugs) replaces one
+// decision and nothing else; DefaultPolicy decides rightly.
+type Policy struct {
+	// ChargeAgain decides whether a repeated start of an undecided barcode
+	// payment charges under a new reference. Otherwise the first charge may
+	// have happened, and the shopper pays twice.
+	ChargeAgain func(undecided payment.MerchantReference) bool
+	// DeclineUndecided decides whether a pay-type call without an answer is
+	// booked as declined. Otherwise money that was taken is never looked for.
+	DeclineUndecided func(payment.Method) bool
+	// AsksByItself decides whether pending payments are queried. Otherwise a
+	// notification that never arrives is a payment that never happened.
+	AsksByItself func(payment.Method) bool
+	// CloseUnasked decides whether giving up skips the queries around the
+	// close. Otherwise a payment made just before is thrown away.
+	CloseUnasked func() bool
+	// BookLate decides whether a capture is booked for a payment that had
+	// been closed or declined. Otherwise late money is neither kept nor returned.
+	BookLate func() bool
+	// RetryRefundAs is the reference for the next try of an undecided refund.
+	// A new one is a second refund.
+	RetryRefundAs func(used payment.RefundReference) payment.RefundReference
+	// AmountMatches decides whether a capture is what was due. Otherwise goods
+	// worth a thousand leave for a fen.
+	AmountMatches func(due, captured payment.Money) bool
+	// ReturnSecond decides whether a second capture of one order goes back.
+	// Otherwise the shopper has paid twice.
+	ReturnSecond func() bool
+	// CountRefunded is what the books say went back of an order, given what
+	// surely did. More hides money still owed.
+	CountRefunded func(done, captured payment.Money) payment.Money
+	// ReleaseForRepeat is a further release for a repeated notification of a
+	// captured payment; release is false when there is none. Otherwise goods
+	// leave once per delivery.
+	ReleaseForRepeat func(orderID string) (key string, release bool)
+	// CheckOutside is how long the gap is between checking that a payment is
+	// undecided and booking it, when the check is made outside of the booking
+	// transaction; 0 means inside. Otherwise two deliveries at once both pass.
+	CheckOutside func() time.Duration
+	// TrustUnverified decides whether a notification is believed although its
+	// signature does not verify. Otherwise anyone can pay with a letter.
+	TrustUnverified func(reason error) bool
+	// AcknowledgeFirst is how long after its acknowledgement a notification is
+	// booked, 0 meaning before. Otherwise a crash in between loses it for good.
+	AcknowledgeFirst func() time.Duration
+}
+
+// DefaultPolicy decides everything rightly.
+func DefaultPolicy() Policy {
+	return Policy{
+		ChargeAgain:      func(payment.MerchantReference) bool { return false },
+		DeclineUndecided: func(payment.Method) bool { return false },
+		AsksByItself:     func(payment.Method) bool { return true },
+		CloseUnasked:     func() bool { return false },
+		BookLate:         func() bool { return true },
+		RetryRefundAs:    func(used payment.RefundReference) payment.RefundReference { return used },
+		AmountMatches:    func(due, captured payment.Money) bool { return due == captured },
+		ReturnSecond:     func() bool { return true },
+		CountRefunded:    func(done, _ payment.Money) payment.Money { return done },
+		ReleaseForRepeat: func(string) (string, bool) { return "", false },
+		CheckOutside:     func() time.Duration { return 0 },
+		TrustUnverified:  func(error) bool { return false },
+		AcknowledgeFirst: func() time.Duration { return 0 },
+	}
+}

@@ -1,0 +1,216 @@
+package merchant
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// RefundRequest asks to give back some or all of a paid order. RequestID is
+// an idempotency key within the order.
+type RefundRequest struct {
+	RequestID string        `json:"request_id"`
+	Amount    payment.Money `json:"amount"`
+}
+
+// RequestRefund stores a refund of a paid order; the workers make it. It
+// fails with ErrInvalid for an amount beyond what is left, ErrConflict when
+// the order is not paid or the id was used for another amount, and ErrBusy
+// while goods are on their way out that a full refund should hold back.
+func (c *Checkout) RequestRefund(ctx context.Context, orderID string, r RefundRequest) (RefundView, error) {
+	if r.RequestID == "" || r.Amount.Minor < 1 {
+		return RefundView{}, fmt.Errorf("request refund: request_id and a positive amount are needed: %w", ErrInvalid)
+	}
+	var made *refund
+	err := c.onOrder(ctx, orderID, func(t *tx, o *order) error {
+		all, err := t.refunds(o.id)
+		if err != nil {
+			return err
+		}
+		for _, known := range all {
+			if known.requestID == r.RequestID {
+				made = known
+				if known.amount != r.Amount {
+					return fmt.Errorf("request_id %q was used for %s: %w", r.RequestID, known.amount, ErrConflict)
+				}
+				return nil
+			}
+		}
+		c.wakeAfter(t, "refunds")
+		made, err = c.storeRefund(t, o, all, r)
+		return err
+	})
+	if err != nil {
+		return RefundView{}, fmt.Errorf("request refund: %w", err)
+	}
+	return made.view(), nil
+}
+
+// notRefused reports whether a refund counts against what is left: one that
+// is undecided does, because it may have happened.
+func notRefused(s payment.RefundState) bool { return s != payment.RefundRefused }
+
+// storeRefund checks and stores a refund under the order's lock, so that two
+// requests at once cannot both see the same money left.
+func (c *Checkout) storeRefund(t *tx, o *order, all []*refund, r RefundRequest) (*refund, error) {
+	if o.state != payment.OrderPaid {
+		return nil, fmt.Errorf("order is %s: %w", o.state, ErrConflict)
+	}
+	p, err := t.pay(o.paidBy)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := refundedOf(all, p.id, notRefused)
+	if err != nil {
+		return nil, err
+	}
+	after, err := taken.Add(r.Amount)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	beyond, err := after.Compare(p.captured)
+	if err != nil || beyond > 0 {
+		return nil, fmt.Errorf("%s of %s are refunded or under way, %s more is too much: %w", taken, p.captured, r.Amount, ErrInvalid)
+	}
+	if beyond == 0 {
+		if err := c.holdRelease(t, o); err != nil {
+			return nil, err
+		}
+	}
+	made, err := c.newRefund(o, p, causeAsked, r.Amount)
+	if err != nil {
+		return nil, err
+	}
+	made.requestID = r.RequestID
+	_, err = t.insertRefund(made)
+	return made, err
+}
+
+// advanceRefund does the next step of an unfinished refund.
+func (c *Checkout) advanceRefund(ctx context.Context, id string) error {
+	var r *refund
+	read := c.store.reads.QueryRowContext(ctx, c.store.bind("SELECT "+refundColumns+" FROM refunds WHERE id = ?"), id)
+	r, err := scanRefund(read)
+	if err != nil {
+		return err
+	}
+	p, o, err := c.readPay(ctx, r.paymentID)
+	if err != nil {
+		return err
+	}
+	provider, err := c.provider(r.provider)
+	if err != nil {
+		return err
+	}
+	ctx = inTraceOf(ctx, o)
+	if r.state == payment.RefundProcessing || r.tries >= c.timers.Tries {
+		answer := c.askRefund(ctx, p, r, provider)
+		if r.state == payment.RefundProcessing || answer.Class != NotFound {
+			return c.onRefund(ctx, r, func(t *tx, o *order, fresh *refund) error { return c.bookRefundAsked(t, o, fresh, answer) })
+		}
+		r.absentAt = c.clock.Now()
+	}
+	if r.state.Terminal() {
+		return nil
+	}
+	return c.sendRefund(ctx, p, r, provider)
+}
+
+// onRefund runs f on the refund as it is under its order's lock.
+func (c *Checkout) onRefund(ctx context.Context, r *refund, f func(*tx, *order, *refund) error) error {
+	return c.onOrder(ctx, r.orderID, func(t *tx, o *order) error {
+		fresh, err := t.refund(r.id)
+		if err != nil {
+			return err
+		}
+		return f(t, o, fresh)
+	})
+}
+
+func (c *Checkout) askRefund(ctx context.Context, p *pay, r *refund, provider Provider) RefundAnswer {
+	limited, cancel := c.bounded(ctx)
+	defer cancel()
+	return provider.QueryRefund(limited, RefundAsked{Payment: p.reference, Refund: r.reference})
+}
+
+// sendRefund counts the try durably and sends the stored request. The count
+// comes first: a refusal is trusted only of a first try, so a try that a crash
+// hid must not look like none.
+func (c *Checkout) sendRefund(ctx context.Context, p *pay, r *refund, provider Provider) error {
+	if reference := c.policy.RetryRefundAs(r.reference); r.tries > 0 && reference != r.reference {
+		r.reference = reference
+		request, err := provider.PrepareRefund(refundIntent(p, r))
+		if err != nil {
+			return err
+		}
+		r.request = request
+	}
+	r.tries++
+	err := c.store.update(ctx, func(t *tx) error {
+		return t.exec("UPDATE refunds SET reference = ?, request_path = ?, request_body = ?, tries = ?, absent_at = ? WHERE id = ?",
+			string(r.reference), r.request.Path, r.request.Body, r.tries, nanos(r.absentAt), r.id)
+	})
+	if err != nil {
+		return fmt.Errorf("count try of refund %s: %w", r.reference, err)
+	}
+	limited, cancel := c.bounded(ctx)
+	answer := provider.Refund(limited, RefundAsked{Payment: p.reference, Refund: r.reference}, r.request)
+	cancel()
+	return c.onRefund(ctx, r, func(t *tx, o *order, fresh *refund) error { return c.bookRefundSent(t, o, fresh, answer) })
+}
+
+// bookRefundSent books the answer to a refund request. Accepted is not done,
+// and unanswered is not refused.
+func (c *Checkout) bookRefundSent(t *tx, o *order, r *refund, answer RefundAnswer) error {
+	now := c.clock.Now()
+	if r.state.Terminal() {
+		return nil
+	}
+	if answer.Outcome == OK {
+		return c.bookRefundAsked(t, o, r, answer)
+	}
+	old := now.Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter)
+	due := now.Add(c.timers.backoff(r.tries))
+	switch {
+	case r.state == payment.RefundProcessing: // a notification was faster
+		due = now.Add(wait(c.timers.RefundQueryEvery))
+	case old:
+		return c.handOverRefund(t, r, "never accepted: "+answer.Detail)
+	case answer.Outcome == Indeterminate:
+	case answer.Class == NotEnough:
+		due = now.Add(wait(c.timers.RefundQueryEvery))
+	case answer.Class == NotFound && r.tries < c.timers.Tries: // a replica may lag
+	case r.tries > 1 && r.absentAt.IsZero():
+		// Refused now, but an earlier try may have been accepted: ask first.
+		r.tries, due = max(r.tries, c.timers.Tries), now
+	case answer.Class == Offline:
+		return c.handOverRefund(t, r, answer.Detail)
+	default:
+		return c.refuse(t, o, r, answer.Detail)
+	}
+	return t.scheduleRefund(r, due)
+}
+
+// bookRefundAsked books what the provider says of a refund, if it says
+// anything, and schedules the next query.
+func (c *Checkout) bookRefundAsked(t *tx, o *order, r *refund, answer RefundAnswer) error {
+	r.asks++
+	if answer.Outcome == OK {
+		if err := c.bookRefund(t, o, r, answer.Report); err != nil {
+			return err
+		}
+	}
+	if r.state.Terminal() {
+		return nil
+	}
+	now := c.clock.Now()
+	if r.state == payment.RefundRequested && now.Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter) {
+		return c.handOverRefund(t, r, "never accepted: "+answer.Detail)
+	}
+	due := now.Add(wait(c.timers.RefundQueryEvery))
+	if r.state == payment.RefundRequested {
+		due = now.Add(c.timers.backoff(r.asks))
+	}
+	return t.scheduleRefund(r, due)
+}
