@@ -1,0 +1,73 @@
+package wechatpay
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+// handover is what a merchant's page or app hands to the wallet: a prepay id
+// under the merchant's signature (§2.7). The phone's check is the only one on
+// this leg.
+type handover struct {
+	appID, timestamp, nonce string
+	prepayID                string
+	signature               string
+	fromApp                 bool
+}
+
+// parseHandover reads the parameters of jsapi or of an app; false if the text
+// is none, such as a bare prepay id.
+func parseHandover(text string) (handover, bool) {
+	if !strings.HasPrefix(text, "{") {
+		return handover{}, false
+	}
+	var page struct {
+		AppID     string `json:"appId"`
+		TimeStamp string `json:"timeStamp"`
+		NonceStr  string `json:"nonceStr"`
+		Package   string `json:"package"`
+		PaySign   string `json:"paySign"`
+	}
+	// encoding/json ignores case, and so would mix the two spellings up: which
+	// one it is, the member that only one of them has must tell.
+	if err := json.Unmarshal([]byte(text), &page); err != nil {
+		return handover{}, false
+	}
+	if page.PaySign != "" {
+		return handover{appID: page.AppID, timestamp: page.TimeStamp, nonce: page.NonceStr,
+			prepayID: strings.TrimPrefix(page.Package, "prepay_id="), signature: page.PaySign}, true
+	}
+	var app struct {
+		AppID     string `json:"appid"`
+		Timestamp string `json:"timestamp"`
+		NonceStr  string `json:"noncestr"`
+		PrepayID  string `json:"prepayid"`
+		Sign      string `json:"sign"`
+	}
+	if err := json.Unmarshal([]byte(text), &app); err != nil || app.PrepayID == "" {
+		return handover{}, false
+	}
+	return handover{appID: app.AppID, timestamp: app.Timestamp, nonce: app.NonceStr,
+		prepayID: app.PrepayID, signature: app.Sign, fromApp: true}, true
+}
+
+// message is what the merchant signed: a page signs "prepay_id=" with the id,
+// an app the bare id (§2.7).
+func (h handover) message() string {
+	last := "prepay_id=" + h.prepayID
+	if h.fromApp {
+		last = h.prepayID
+	}
+	return h.appID + "\n" + h.timestamp + "\n" + h.nonce + "\n" + last + "\n"
+}
+
+var errHandover = errors.New("the handover is not signed by the order's merchant")
+
+// verify reports why the phone refuses to pay.
+func (h handover) verify(o *order) error {
+	if h.appID != o.params.AppID || !verifies(o.account.key, h.message(), h.signature) {
+		return errHandover
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package wechatpay
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// keyring is a Config ready for use: keys parsed, merchants by number.
+type keyring struct {
+	config    Config
+	merchants map[string]*account
+	public    *identity // nil: the platform has no public key
+	certified []datedIdentity
+}
+
+// account is a merchant with its parsed key.
+type account struct {
+	Merchant
+	key *rsa.PublicKey
+}
+
+// identity is one of the platform's keys under the name that
+// Wechatpay-Serial gives it.
+type identity struct {
+	serial string
+	pair   *signer
+}
+
+type datedIdentity struct {
+	identity
+	certificate PlatformCertificate
+}
+
+// newKeyring checks a configuration and prepares it.
+func newKeyring(config Config) (*keyring, error) {
+	ring := &keyring{config: config, merchants: map[string]*account{}}
+	if platform := config.Platform; platform.PublicKey != nil {
+		pair, err := platform.PublicKey.signer()
+		if err != nil {
+			return nil, fmt.Errorf("%w: platform public key: %w", ErrBadConfig, err)
+		}
+		ring.public = &identity{serial: platform.PublicKeyID, pair: pair}
+	}
+	for _, certificate := range config.Platform.Certificates {
+		pair, err := certificate.Key.signer()
+		if err != nil {
+			return nil, fmt.Errorf("%w: platform certificate %s: %w", ErrBadConfig, certificate.Serial, err)
+		}
+		if key, err := certificateKey(certificate.PEM); err != nil || !key.Equal(&pair.public) {
+			return nil, fmt.Errorf("%w: platform certificate %s is not of its key", ErrBadConfig, certificate.Serial)
+		}
+		ring.certified = append(ring.certified, datedIdentity{identity{certificate.Serial, pair}, certificate})
+	}
+	switch {
+	case config.Mode == PublicKeyMode && ring.public == nil:
+		return nil, fmt.Errorf("%w: public-key mode without a public key", ErrBadConfig)
+	case config.Mode == CertificateMode && len(ring.certified) == 0:
+		return nil, fmt.Errorf("%w: certificate mode without a certificate", ErrBadConfig)
+	case config.Mode != PublicKeyMode && config.Mode != CertificateMode:
+		return nil, fmt.Errorf("%w: mode %q is neither %s nor %s", ErrBadConfig, config.Mode, PublicKeyMode, CertificateMode)
+	}
+	for _, merchant := range config.Merchants {
+		if err := ring.add(merchant); err != nil {
+			return nil, fmt.Errorf("%w: merchant %s: %w", ErrBadConfig, merchant.MchID, err)
+		}
+	}
+	return ring, nil
+}
+
+func (r *keyring) add(merchant Merchant) error {
+	if merchant.MchID == "" || merchant.AppID == "" || merchant.Serial == "" {
+		return errors.New("mchid, appid or serial is missing")
+	}
+	if _, twice := r.merchants[merchant.MchID]; twice {
+		return errors.New("listed twice")
+	}
+	key, err := readPublic(merchant.PublicKey)
+	if err != nil {
+		return err
+	}
+	r.merchants[merchant.MchID] = &account{Merchant: merchant, key: key}
+	return nil
+}
+
+// certificate is the newest effective platform certificate, nil if there is
+// none.
+func (r *keyring) certificate(now time.Time) *identity {
+	var newest *datedIdentity
+	for i, candidate := range r.certified {
+		begun := valid(candidate.certificate, now)
+		if begun && (newest == nil || candidate.certificate.Effective.After(newest.certificate.Effective)) {
+			newest = &r.certified[i]
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	return &newest.identity
+}
+
+// answering is the key for an answer: the one of the kind that the request's
+// Wechatpay-Serial names, the certificate when it names none, and what there
+// is when there is no certificate (§2.5). known is false for a serial that is
+// none of the platform's.
+//
+// The kind decides, not the serial: a merchant whose certificate was rotated
+// away still gets the newest.
+func (r *keyring) answering(serial string, now time.Time) (key *identity, known bool) {
+	certificate := r.certificate(now)
+	if certificate == nil || (r.public != nil && serial == r.public.serial) {
+		return r.fallback(certificate), serial == "" || r.named(serial) != nil
+	}
+	return certificate, serial == "" || r.named(serial) != nil
+}
+
+func (r *keyring) fallback(certificate *identity) *identity {
+	if r.public != nil {
+		return r.public
+	}
+	if certificate != nil {
+		return certificate
+	}
+	// No certificate is valid yet or any more: the provider would still sign.
+	return &r.certified[len(r.certified)-1].identity
+}
+
+// notifying is the key for the nth delivery.
+func (r *keyring) notifying(n int, now time.Time) *identity {
+	certificate := r.certificate(now)
+	certified := r.config.Mode == CertificateMode
+	switch r.config.Options.NotifyWith {
+	case WithPublicKey:
+		certified = false
+	case WithCertificate:
+		certified = true
+	case WithAlternateKey:
+		certified = n%2 == 1
+	}
+	if certified && certificate != nil {
+		return certificate
+	}
+	return r.fallback(certificate)
+}
+
+// named finds one of the platform's keys, nil if the serial is no key's.
+func (r *keyring) named(serial string) *identity {
+	if r.public != nil && r.public.serial == serial {
+		return r.public
+	}
+	for i := range r.certified {
+		if r.certified[i].serial == serial {
+			return &r.certified[i].identity
+		}
+	}
+	return nil
+}
+
+// bogusSerial is a serial of the same kind as the given one that nobody has.
+func bogusSerial(serial string) string {
+	if strings.HasPrefix(serial, "PUB_KEY_ID_") {
+		return "PUB_KEY_ID_09" + digits(32)
+	}
+	return strings.ToUpper("7" + randomHex(40)[1:])
+}
+
+// certificateKey reads the public key out of a certificate, to check that
+// certificates and keys belong together.
+func certificateKey(text string) (*rsa.PublicKey, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errNotRSA
+	}
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse a certificate: %w", err)
+	}
+	key, ok := parsed.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, errNotRSA
+	}
+	return key, nil
+}

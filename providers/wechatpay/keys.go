@@ -1,0 +1,172 @@
+package wechatpay
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/payquake/payquake/clock"
+)
+
+// Keys generates the identities of a run.
+type Keys struct {
+	// Standard makes ordinary platform keys instead of many-prime ones.
+	Standard bool
+	Clock    clock.Clock
+}
+
+// Certificates are valid from a day ago, against clocks that differ, for the
+// five years that the real provider's are.
+const (
+	certificateSlack = 24 * time.Hour
+	certificateLife  = 5 * 365 * 24 * time.Hour
+)
+
+// Platform makes the provider's identity with a public key, a certificate, or
+// both.
+func (k Keys) Platform(publicKey, certificate bool) (Platform, error) {
+	var platform Platform
+	if publicKey {
+		key, err := k.platformKey()
+		if err != nil {
+			return Platform{}, err
+		}
+		platform.PublicKeyID, platform.PublicKey = "PUB_KEY_ID_01"+digits(32), &key
+	}
+	if certificate {
+		made, err := k.Certificate(k.Clock.Now().Add(-certificateSlack))
+		if err != nil {
+			return Platform{}, err
+		}
+		platform.Certificates = []PlatformCertificate{made}
+	}
+	return platform, nil
+}
+
+// Certificate makes a further platform certificate, to rotate to when it
+// becomes effective.
+func (k Keys) Certificate(effective time.Time) (PlatformCertificate, error) {
+	key, err := k.platformKey()
+	if err != nil {
+		return PlatformCertificate{}, err
+	}
+	pair, err := key.signer()
+	if err != nil {
+		return PlatformCertificate{}, err
+	}
+	name := pkix.Name{CommonName: "Tenpay.com TEST ONLY", Organization: []string{"Tenpay.com"}, Country: []string{"CN"}}
+	serial, text, err := certify(name, pair, effective)
+	if err != nil {
+		return PlatformCertificate{}, err
+	}
+	return PlatformCertificate{Serial: serial, PEM: text, Key: key,
+		Effective: effective.Truncate(time.Second), Expires: effective.Add(certificateLife).Truncate(time.Second)}, nil
+}
+
+func (k Keys) platformKey() (Key, error) {
+	if k.Standard {
+		return generateStandard()
+	}
+	return generateFast()
+}
+
+// Merchant makes a merchant account. Its key is an ordinary one: every
+// client's library must load it.
+func (k Keys) Merchant(mchid string) (Merchant, error) {
+	pair, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return Merchant{}, fmt.Errorf("generate an RSA key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(pair)
+	if err != nil {
+		return Merchant{}, fmt.Errorf("encode the private key: %w", err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&pair.PublicKey)
+	if err != nil {
+		return Merchant{}, fmt.Errorf("encode the public key: %w", err)
+	}
+	name := pkix.Name{CommonName: mchid, Organization: []string{"Tenpay.com TEST ONLY"}, Country: []string{"CN"}}
+	serial, certificate, err := certify(name, pair, k.Clock.Now().Add(-certificateSlack))
+	if err != nil {
+		return Merchant{}, err
+	}
+	return Merchant{MchID: mchid, AppID: "wx" + randomHex(16), Name: "payquake shop " + mchid, Serial: serial,
+		Certificate: certificate, PublicKey: inPEM("PUBLIC KEY", public), PrivateKey: inPEM("PRIVATE KEY", private),
+		APIv3Key: randomHex(32)}, nil
+}
+
+// certify makes a self-signed certificate. Its serial has 40 hexadecimal
+// digits and does not begin with zero, because clients write a leading zero
+// differently (protocol wechatpay §1), nor with a digit from 8 on, because
+// DER would then need a 21st byte, which RFC 5280 forbids.
+func certify(name pkix.Name, pair crypto.Signer, from time.Time) (serial, text string, err error) {
+	number := randomBytes(20)
+	number[0] = 0x10 | number[0]&0x6f
+	template := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(number), Subject: name,
+		NotBefore: from, NotAfter: from.Add(certificateLife), BasicConstraintsValid: true,
+		KeyUsage:           x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		SignatureAlgorithm: x509.SHA256WithRSA}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, pair.Public(), pair)
+	if err != nil {
+		return "", "", fmt.Errorf("make the certificate of %s: %w", name.CommonName, err)
+	}
+	return fmt.Sprintf("%X", number), inPEM("CERTIFICATE", der), nil
+}
+
+func inPEM(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+// publicPEM writes the public half of a key.
+func publicPEM(key *Key) (string, error) {
+	pair, err := key.signer()
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKIXPublicKey(&pair.public)
+	if err != nil {
+		return "", err
+	}
+	return inPEM("PUBLIC KEY", der), nil
+}
+
+var errNotRSA = errors.New("not an RSA key in PEM")
+
+func readPublic(text string) (*rsa.PublicKey, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errNotRSA
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse a public key: %w", err)
+	}
+	key, ok := parsed.(*rsa.PublicKey)
+	if !ok {
+		return nil, errNotRSA
+	}
+	return key, nil
+}
+
+func readPrivate(text string) (*rsa.PrivateKey, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errNotRSA
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse a private key: %w", err)
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errNotRSA
+	}
+	return key, nil
+}

@@ -1,0 +1,179 @@
+package wechatpay
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/providers/ledger"
+)
+
+// envelope is a notification's body (§5).
+type envelope struct {
+	ID           string   `json:"id"`
+	CreateTime   string   `json:"create_time"`
+	ResourceType string   `json:"resource_type"`
+	EventType    string   `json:"event_type"`
+	Summary      string   `json:"summary"`
+	Resource     resource `json:"resource"`
+}
+
+// The events (§5). Only success is pushed for payments.
+const (
+	eventPaid     = "TRANSACTION.SUCCESS"
+	eventRefunded = "REFUND.SUCCESS"
+)
+
+// news is one thing to tell: the decrypted resource never changes, the
+// envelope may get a new id, and each delivery a new signature.
+type news struct {
+	event, summary, kind string
+	plain                []byte
+	created              time.Time
+	apiKey               string
+	associated           string
+}
+
+// newNotificationID looks like the provider's own: a UUID-shaped word.
+func newNotificationID() string {
+	h := randomHex(32)
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}
+
+// sealed is the body under an id.
+func (n news) sealed(id string) ([]byte, error) {
+	nonce := letters(nonceLength)
+	hidden, err := seal(n.apiKey, nonce, n.associated, n.plain)
+	if err != nil {
+		return nil, fmt.Errorf("seal notification %s: %w", id, err)
+	}
+	return encode(envelope{ID: id, CreateTime: wireTime(n.created), ResourceType: "encrypt-resource",
+		EventType: n.event, Summary: n.summary, Resource: resource{OriginalType: n.kind, Algorithm: algorithm,
+			Ciphertext: hidden, AssociatedData: n.associated, Nonce: nonce}}), nil
+}
+
+// notifyPaid begins to tell that an order is paid. Nothing is pushed for
+// barcodes (§0.7). The lock is held.
+func (p *Provider) notifyPaid(ctx context.Context, o *order) {
+	if o.scene == codepay {
+		return
+	}
+	told := p.news(o, eventPaid, "支付成功", "transaction", encode(o.transaction(stateSuccess)))
+	p.announce(ctx, o, o.params.NotifyURL, told, ledger.Notification{Trial: o.trial, About: ledger.AboutPayment(o.paid)})
+}
+
+// refundNotice is the decrypted resource of a refund notification: not quite
+// the object of the query (§5).
+type refundNotice struct {
+	MchID               string            `json:"mchid"`
+	OutTradeNo          string            `json:"out_trade_no"`
+	TransactionID       string            `json:"transaction_id"`
+	OutRefundNo         string            `json:"out_refund_no"`
+	RefundID            string            `json:"refund_id"`
+	RefundStatus        string            `json:"refund_status"`
+	SuccessTime         string            `json:"success_time,omitempty"`
+	UserReceivedAccount string            `json:"user_received_account"`
+	Amount              refundNoticeMoney `json:"amount"`
+}
+
+type refundNoticeMoney struct {
+	Total       int64 `json:"total"`
+	Refund      int64 `json:"refund"`
+	PayerTotal  int64 `json:"payer_total"`
+	PayerRefund int64 `json:"payer_refund"`
+}
+
+// notifyRefunded begins to tell that a refund is done, where anybody is to be
+// told. The lock is held.
+func (p *Provider) notifyRefunded(ctx context.Context, r *refund, done ledger.Refund) {
+	if r.notifyURL == "" {
+		return
+	}
+	o, total := r.order, r.order.params.Amount.Total
+	told := p.news(o, eventRefunded, "退款成功", "refund", encode(refundNotice{
+		MchID: o.params.MchID, OutTradeNo: o.params.OutTradeNo, TransactionID: string(o.paid.ProviderReference),
+		OutRefundNo: string(done.Reference), RefundID: done.ProviderReference, RefundStatus: refundStatus(done),
+		SuccessTime: wireTime(done.EndedAt), UserReceivedAccount: receivedAccount,
+		Amount: refundNoticeMoney{Total: total, Refund: done.Amount.Minor, PayerTotal: total,
+			PayerRefund: done.Amount.Minor}}))
+	p.announce(ctx, o, r.notifyURL, told,
+		ledger.Notification{Trial: o.trial, About: ledger.AboutRefund(done, o.paid.ProviderReference)})
+}
+
+func (p *Provider) news(o *order, event, summary, kind string, plain []byte) news {
+	told := news{event: event, summary: summary, kind: kind, plain: plain, created: p.ports.Clock.Now(),
+		apiKey: o.account.APIv3Key, associated: kind}
+	if p.options.EmptyAssociatedData {
+		told.associated = ""
+	}
+	return told
+}
+
+// announce hands news to the outbox, as the order's conduct bends it.
+func (p *Provider) announce(ctx context.Context, o *order, to string, told news, notification ledger.Notification) {
+	if o.conduct.NotifyNever {
+		p.shown(ctx, o, notifyNever)
+		return
+	}
+	id := newNotificationID()
+	body, err := told.sealed(id)
+	if err != nil {
+		return // only an account without an APIv3 key: it gets none (§1)
+	}
+	notification.Copies, notification.Spacing = o.conduct.NotifyCopies, o.conduct.NotifySpacing
+	fresh := o.conduct.NotifyFreshIDs || p.options.VaryNotificationIDs
+	notification.Deliver = func(ctx context.Context, n int) ledger.Delivery {
+		sent := body
+		if n > 0 && fresh {
+			again, err := told.sealed(newNotificationID())
+			if err != nil {
+				return ledger.Delivery{Err: err}
+			}
+			sent = again
+		}
+		if n == 1 && notification.Copies > 0 {
+			p.mu.Lock()
+			p.shown(ctx, o, notifyMany)
+			p.mu.Unlock()
+		}
+		return p.deliver(ctx, notification, n, to, sent)
+	}
+	p.outbox.Send(notification)
+}
+
+// deliver signs and sends. The HTTP status alone acknowledges: a 200 whose
+// body says FAIL is not sent again (§0.8).
+func (p *Provider) deliver(ctx context.Context, notification ledger.Notification, n int, to string, body []byte) ledger.Delivery {
+	now := p.ports.Clock.Now()
+	request, err := notificationTo(to, body)
+	if err == nil {
+		err = signWith(&request.Header, p.ring.notifying(n, now), strconv.FormatInt(now.Unix(), 10), body)
+	}
+	if err != nil {
+		return ledger.Delivery{Err: err}
+	}
+	status, err := p.ports.Courier.Deliver(ctx, notification.Trial, request)
+	return ledger.Delivery{Acknowledged: err == nil && (status == 200 || status == 204), Status: status, Err: err}
+}
+
+// notificationTo is an unsigned delivery with the headers of real ones (§5).
+func notificationTo(to string, body []byte) (*proxy.Request, error) {
+	read, err := url.Parse(to)
+	if err != nil {
+		return nil, fmt.Errorf("read the notify_url: %w", err)
+	}
+	return &proxy.Request{Method: "POST", Target: read.RequestURI(), Scheme: read.Scheme, Body: body,
+		Header: proxy.Header{
+			{Name: "Host", Value: read.Host},
+			{Name: "User-Agent", Value: "Mozilla/4.0"},
+			{Name: "Accept", Value: "*/*"},
+			{Name: "Cache-Control", Value: "no-cache"},
+			{Name: "Pragma", Value: "no-cache"},
+			{Name: "Content-Type", Value: "application/json"},
+			{Name: "Content-Length", Value: strconv.Itoa(len(body))},
+		}}, nil
+}

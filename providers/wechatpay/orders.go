@@ -1,0 +1,182 @@
+package wechatpay
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/ledger"
+)
+
+// scene is how an order is paid, named as its path is.
+type scene string
+
+// The scenes.
+const (
+	native  scene = "native"
+	jsapi   scene = "jsapi"
+	app     scene = "app"
+	h5      scene = "h5"
+	codepay scene = "codepay"
+)
+
+// prepaid reports whether the scene begins with a prepay request.
+func (s scene) prepaid() bool { return s == native || s == jsapi || s == app || s == h5 }
+
+// method is the scene in words common to all providers.
+func (s scene) method() payment.Method {
+	switch s {
+	case jsapi:
+		return payment.MethodInApp
+	case app:
+		return payment.MethodApp
+	case h5:
+		return payment.MethodWeb
+	case codepay:
+		return payment.MethodBarcode
+	default:
+		return payment.MethodCode
+	}
+}
+
+// tradeType is the scene as trade_type says it (§3.2).
+func (s scene) tradeType() string {
+	switch s {
+	case h5:
+		return "MWEB"
+	case codepay:
+		return "MICROPAY"
+	default:
+		return strings.ToUpper(string(s))
+	}
+}
+
+// The trade states (§4.1).
+const (
+	stateNotPay     = "NOTPAY"
+	stateSuccess    = "SUCCESS"
+	stateRefund     = "REFUND"
+	stateClosed     = "CLOSED"
+	stateRevoked    = "REVOKED"
+	stateUserPaying = "USERPAYING"
+	statePayError   = "PAYERROR"
+)
+
+// The lifetimes of orders and codes, in real time (§3.1, §3.6).
+const (
+	orderLife    = 7 * 24 * time.Hour
+	longestOrder = 90 * 24 * time.Hour
+	leastOrder   = time.Minute
+	prepayLife   = 2 * time.Hour
+	h5Life       = 5 * time.Minute
+	barcodeLife  = time.Minute
+	passwordLife = 45 * time.Second
+)
+
+// order is what the provider knows of an out_trade_no. Money is the book's
+// business; the order has the words of the wire.
+type order struct {
+	key     ledger.Key
+	account *account
+	scene   scene
+	params  orderParams
+	// print is a hash of all parameters of the first request: re-entry must
+	// repeat them.
+	print   [sha256.Size]byte
+	created time.Time
+	asked   time.Time // when the shopper was last asked for a password
+	expires time.Time
+	state   string
+	// poisoned: closed before it was ever created. The number is used up, and
+	// queries still do not know it (§3.3).
+	poisoned bool
+
+	trial    faults.Trial // empty until somebody is known to own it
+	conduct  faults.Conduct
+	pins     map[string]string
+	fired    map[string]bool
+	lag      int  // queries that still said unpaid
+	declines int  // tries that were refused
+	unknown  bool // the unknown outcome was told
+
+	scanner  faults.Trial // who scanned the native code first
+	awaiting *code        // the barcode that waits for a password
+	paid     ledger.Payment
+	refunded time.Time // when the last refund was accepted
+}
+
+// adopt gives the order to its trial and takes the trial's next conduct. An
+// order whose trial the gateway could not tell is adopted when its code is
+// scanned.
+func (p *Provider) adopt(o *order, trial faults.Trial) {
+	if o.trial != "" || trial == "" {
+		return
+	}
+	o.trial = trial
+	if known, cast := p.cast[trial]; cast {
+		o.conduct, o.pins = known.next()
+	}
+	p.book.Assign(o.key, trial)
+}
+
+// unpaid reports whether the shopper can still pay the order as it is.
+func (o *order) unpaid() bool { return o.state == stateNotPay || o.state == stateUserPaying }
+
+// captured reports whether money was taken and not reversed.
+func (o *order) captured() bool { return o.state == stateSuccess || o.state == stateRefund }
+
+// age lets time do what it does to orders: unpaid for seven days is closed,
+// a barcode order that nobody confirms is revoked (§3.1, §3.6). It is looked
+// at whenever somebody asks, which nobody can tell from a timer.
+func (p *Provider) age(ctx context.Context, o *order) {
+	now := p.ports.Clock.Now()
+	switch {
+	case o.state == stateUserPaying && now.Sub(o.asked) >= passwordLife:
+		if _, err := p.book.Reverse(ctx, o.key); err == nil {
+			o.state, o.awaiting = stateRevoked, nil
+		}
+	case o.state == stateNotPay && now.Sub(o.created) >= orderLife:
+		if err := p.book.Close(ctx, o.key, "unpaid for seven days"); err == nil {
+			o.state = stateClosed
+		}
+	}
+}
+
+func (o *order) expired(now time.Time) bool { return now.After(o.expires) }
+
+func (o *order) amount() payment.Money { return payment.Fen(o.params.Amount.Total) }
+
+// capture takes the money and, but for barcodes, begins to notify. The lock is
+// held.
+func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) error {
+	reference := payment.ProviderReference(newTransactionID(p.ports.Clock.Now()))
+	paid, err := p.book.Capture(ctx, o.key, payer, reference)
+	if err != nil {
+		return fmt.Errorf("capture order %s: %w", o.key.Reference, err)
+	}
+	o.paid, o.state, o.awaiting = paid, stateSuccess, nil
+	p.transactions[string(paid.ProviderReference)] = o
+	p.notifyPaid(ctx, o)
+	return nil
+}
+
+// openID is the shopper's id under the merchant's appid: what the merchant
+// gave for jsapi, else made from the wallet, stable and different under each
+// appid (§1).
+func (o *order) openID() string {
+	if o.params.Payer.OpenID != "" {
+		return o.params.Payer.OpenID
+	}
+	hash := sha256.Sum256([]byte(o.params.AppID + "\n" + string(o.paid.PaidBy)))
+	return "o" + base64.RawURLEncoding.EncodeToString(hash[:])[:27]
+}
+
+// lookUp finds an order, nil if there is none.
+func (p *Provider) lookUp(who *account, number string) *order {
+	return p.orders[ledger.Key{Account: who.MchID, Reference: payment.MerchantReference(number)}]
+}

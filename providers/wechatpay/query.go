@@ -1,0 +1,163 @@
+package wechatpay
+
+import (
+	"errors"
+
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/ledger"
+)
+
+// query tells an order's state (§3.2).
+func (p *Provider) query(c call) (reply, *failure) {
+	if refused := p.checkQueryAccount(c); refused != nil {
+		return reply{}, refused
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, refused := p.queried(c)
+	if refused != nil {
+		return reply{}, refused
+	}
+	p.age(c.ctx, o)
+	return reply{200, encode(o.transaction(p.told(c, o)))}, nil
+}
+
+func (p *Provider) checkQueryAccount(c call) *failure {
+	if named := queryOf(c.target).Get("mchid"); named != c.account.MchID {
+		refused := badParam(place{Field: "mchid", Value: named, Issue: "mchid不匹配", Location: "query"}, "mchid不匹配")
+		refused.internal = internalOtherMerchant
+		return refused
+	}
+	return nil
+}
+
+func (p *Provider) queried(c call) (*order, *failure) {
+	var o *order
+	if c.route.by == byTransaction {
+		o = p.transactions[c.route.number]
+		if o != nil && o.account != c.account {
+			refused := orderNotExist()
+			refused.internal = internalOtherMerchant
+			return nil, refused
+		}
+	} else {
+		o = p.lookUp(c.account, c.route.number)
+	}
+	if o == nil || o.poisoned || p.ports.Clock.Now().Sub(o.created) < p.options.QueryBlindFor.Std() {
+		return nil, orderNotExist()
+	}
+	return o, nil
+}
+
+// told is the state a query is given. By its conduct an order says unpaid for
+// a while after its capture; a close or a refund is never fooled by that.
+func (p *Provider) told(c call, o *order) string {
+	if o.state != stateSuccess || o.lag >= o.conduct.QueryLag {
+		return o.state
+	}
+	o.lag++
+	p.shown(c.ctx, o, queryLag)
+	if o.scene == codepay {
+		return stateUserPaying
+	}
+	return stateNotPay
+}
+
+// close ends an unpaid order (§3.3). 204 says only that it will not be paid
+// any more: a number that never existed gets one too.
+func (p *Provider) close(c call) (reply, *failure) {
+	if refused := p.checkClose(c); refused != nil {
+		return reply{}, refused
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.lookUp(c.account, c.route.number)
+	if o == nil {
+		return p.closeUnknown(c)
+	}
+	if o.scene == codepay {
+		return reply{}, &failure{400, "INVALID_REQUEST", "该订单不支持关单，请使用撤销接口", internalUseReverse, nil}
+	}
+	p.age(c.ctx, o)
+	p.captureLate(c, o)
+	if o.captured() {
+		return reply{}, p.options.ClosePaid.or(orderPaid())
+	}
+	if !o.poisoned {
+		if err := p.book.Close(c.ctx, o.key, "closed by the merchant"); err != nil {
+			return reply{}, systemError()
+		}
+	}
+	o.state = stateClosed
+	return reply{status: 204}, nil
+}
+
+func (p *Provider) checkClose(c call) *failure {
+	var asked orderParams
+	if _, refused := fill(c.body, closeForm(), p.options.AllowUnknownMembers, &asked); refused != nil {
+		return refused
+	}
+	return p.checkAccount(c, asked.MchID, nil)
+}
+
+func (p *Provider) closeUnknown(c call) (reply, *failure) {
+	if p.options.CloseUnknownRefused {
+		return reply{}, orderNotExist()
+	}
+	key := ledger.Key{Account: c.account.MchID, Reference: payment.MerchantReference(c.route.number)}
+	p.orders[key] = &order{key: key, account: c.account, scene: native, state: stateClosed, poisoned: true,
+		created: p.ports.Clock.Now()}
+	return reply{status: 204}, nil
+}
+
+// captureLate lets the shopper's money arrive in the instant before the close
+// or reverse is acted on, if the order's conduct says so and the wallet can.
+func (p *Provider) captureLate(c call, o *order) {
+	p.adopt(o, c.trial)
+	if !o.conduct.CaptureBeforeClose || !o.unpaid() || o.poisoned || o.trial == "" {
+		return
+	}
+	if err := p.capture(c.ctx, o, o.trial); err == nil {
+		p.shown(c.ctx, o, lateSuccess)
+	}
+}
+
+// reverse undoes a barcode order whatever became of it (§3.6).
+func (p *Provider) reverse(c call) (reply, *failure) {
+	var asked orderParams
+	if _, refused := fill(c.body, reverseForm(), p.options.AllowUnknownMembers, &asked); refused != nil {
+		return reply{}, refused
+	}
+	if refused := p.checkAccount(c, asked.MchID, &asked.AppID); refused != nil {
+		return reply{}, refused
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.lookUp(c.account, c.route.number)
+	switch {
+	case o == nil:
+		return reply{}, orderNotExist()
+	case o.scene != codepay:
+		return reply{}, invalid("该订单不支持撤销，请使用关单接口")
+	case p.ports.Clock.Now().Sub(o.created) < p.options.ReverseNotBefore.Std():
+		return reply{}, invalid("请在支付15秒后再调用撤销接口")
+	}
+	p.age(c.ctx, o)
+	p.captureLate(c, o)
+	undone, err := p.book.Reverse(c.ctx, o.key)
+	if errors.Is(err, ledger.ErrRefunded) {
+		return reply{}, invalid("订单已发起退款，不支持撤销")
+	}
+	if err != nil {
+		return reply{}, systemError()
+	}
+	o.state, o.awaiting = stateRevoked, nil
+	if undone.ProviderReference != "" {
+		o.paid = undone
+	}
+	return reply{200, encode(struct {
+		AppID      string `json:"appid"`
+		MchID      string `json:"mchid"`
+		OutTradeNo string `json:"out_trade_no"`
+	}{o.params.AppID, o.params.MchID, o.params.OutTradeNo})}, nil
+}

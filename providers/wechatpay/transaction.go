@@ -1,0 +1,80 @@
+package wechatpay
+
+// transaction is the object of query answers, barcode answers and
+// notifications (§3.2), with its members in the provider's order.
+type transaction struct {
+	MchID          string       `json:"mchid"`
+	AppID          string       `json:"appid"`
+	OutTradeNo     string       `json:"out_trade_no"`
+	TransactionID  string       `json:"transaction_id,omitempty"`
+	TradeType      string       `json:"trade_type,omitempty"`
+	TradeState     string       `json:"trade_state"`
+	TradeStateDesc string       `json:"trade_state_desc"`
+	BankType       string       `json:"bank_type,omitempty"`
+	Attach         *string      `json:"attach,omitempty"`
+	SuccessTime    string       `json:"success_time,omitempty"`
+	Payer          *payer       `json:"payer,omitempty"`
+	Amount         *amount      `json:"amount,omitempty"`
+	SceneInfo      *sceneDevice `json:"scene_info,omitempty"`
+}
+
+type payer struct {
+	OpenID string `json:"openid"`
+}
+
+type sceneDevice struct {
+	DeviceID string `json:"device_id"`
+}
+
+// amount has payer_total only once somebody paid.
+type amount struct {
+	Total         int64  `json:"total"`
+	PayerTotal    *int64 `json:"payer_total,omitempty"`
+	Currency      string `json:"currency"`
+	PayerCurrency string `json:"payer_currency,omitempty"`
+}
+
+// transaction is the order as the wire shows it in the given state. Unpaid
+// orders lack everything that the payment brings (§3.2), and attach is echoed
+// only once paid (§1).
+func (o *order) transaction(state string) transaction {
+	shown := transaction{MchID: o.params.MchID, AppID: o.params.AppID, OutTradeNo: o.params.OutTradeNo,
+		TradeState: state, TradeStateDesc: describe(state),
+		Amount: &amount{Total: o.params.Amount.Total, Currency: "CNY"}}
+	paid := state == stateSuccess || state == stateRefund || (state == stateRevoked && o.paid.ProviderReference != "")
+	if o.scene == codepay {
+		shown.TradeType = o.scene.tradeType()
+	}
+	if !paid {
+		return shown
+	}
+	total := o.params.Amount.Total
+	shown.TradeType, shown.BankType = o.scene.tradeType(), "OTHERS"
+	shown.TransactionID, shown.SuccessTime = string(o.paid.ProviderReference), wireTime(o.paid.CapturedAt)
+	shown.Attach, shown.Payer = &o.params.Attach, &payer{o.openID()}
+	shown.Amount.PayerTotal, shown.Amount.PayerCurrency = &total, "CNY"
+	if o.params.SceneInfo.DeviceID != "" {
+		shown.SceneInfo = &sceneDevice{o.params.SceneInfo.DeviceID}
+	}
+	return shown
+}
+
+// describe is trade_state_desc.
+func describe(state string) string {
+	switch state {
+	case stateSuccess:
+		return "支付成功"
+	case stateRefund:
+		return "订单发生过退款，退款详情请查询退款单"
+	case stateClosed:
+		return "订单已关闭"
+	case stateRevoked:
+		return "订单已撤销"
+	case stateUserPaying:
+		return "用户支付中，需要输入密码"
+	case statePayError:
+		return "支付失败"
+	default:
+		return "订单未支付"
+	}
+}
