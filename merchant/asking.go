@@ -105,9 +105,12 @@ func (c *Checkout) undo(ctx context.Context, p *pay, provider Provider) error {
 	open := answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding)
 	if open || answer.Class == NotFound {
 		limited, cancel := c.bounded(ctx)
-		provider.Reverse(limited, p.asked())
+		reversed := provider.Reverse(limited, p.asked())
 		cancel()
 		answer = c.ask(ctx, p, provider)
+		if reversed.Outcome == Indeterminate && answer.Class == NotFound {
+			answer = TradeAnswer{} // nothing yet stops the charge from arriving: not absent for good
+		}
 	}
 	return c.bookAsked(ctx, p, answer, true)
 }

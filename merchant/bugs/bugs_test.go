@@ -1,0 +1,227 @@
+package bugs_test
+
+import (
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/internal/scripted"
+	"github.com/payquake/payquake/payment"
+)
+
+// shop is a shop with an order of 1000 fen and, maybe, a bug.
+type shop struct {
+	*scripted.Shop
+	t     *testing.T
+	order merchant.OrderView
+}
+
+func open(t *testing.T, bug *bugs.Bug, provider *scripted.Provider, timers merchant.Timers) *shop {
+	t.Helper()
+	policy := merchant.DefaultPolicy()
+	if bug != nil {
+		bug.Apply(&policy)
+	}
+	s, err := scripted.Open(filepath.Join(t.TempDir(), "shop.db"), provider, timers, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	order, err := s.Order("o1", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &shop{Shop: s, t: t, order: order}
+}
+
+func (s *shop) start(key string, method payment.Method) {
+	s.t.Helper()
+	if _, _, err := s.Start(s.order.ID, key, method); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) pay(n int, fen int64) []byte {
+	s.t.Helper()
+	books, err := s.Books()
+	if err != nil || len(books.Payments) <= n {
+		s.t.Fatalf("no payment %d: %v", n, err)
+	}
+	body, err := s.Provider.Pay(books.Payments[n].Reference, payment.Fen(fen), true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return body
+}
+
+func (s *shop) notify(body []byte) int { return s.Notify("payment", scripted.Signed(), body) }
+
+// rest is long enough for all of scripted.Timers to have fired.
+func rest() { scripted.Wait(700 * time.Millisecond) }
+
+func (s *shop) atRest() merchant.Books {
+	s.t.Helper()
+	rest()
+	books, err := s.Books()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return books
+}
+
+// exposures show each bug: they report whether a shop did wrong. Each is run
+// with its bug, where it must be true, and without, where it must be false.
+var exposures = map[string]func(t *testing.T, bug *bugs.Bug) bool{
+	"new-reference-while-undecided": func(t *testing.T, bug *bugs.Bug) bool {
+		provider := &scripted.Provider{}
+		provider.Next("start", scripted.Step{Lost: true})
+		s := open(t, bug, provider, scripted.Timers())
+		s.start("p1", payment.MethodBarcode)
+		s.start("p1", payment.MethodBarcode)
+		s.atRest()
+		return provider.Taken()-provider.Returned() != 1000
+	},
+	"new-refund-number": func(t *testing.T, bug *bugs.Bug) bool {
+		provider := &scripted.Provider{}
+		s := open(t, bug, provider, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		s.notify(s.pay(0, 1000))
+		provider.Next("refund", scripted.Step{Lost: true})
+		if _, status, err := s.Refund(s.order.ID, "r1", 400); err != nil || status != 202 {
+			t.Fatalf("refund answered %d, %v", status, err)
+		}
+		s.atRest()
+		return provider.Returned() != 400
+	},
+	"timeout-means-failed": func(t *testing.T, bug *bugs.Bug) bool {
+		provider := &scripted.Provider{}
+		provider.Next("start", scripted.Step{Lost: true})
+		s := open(t, bug, provider, scripted.Timers())
+		s.start("p1", payment.MethodBarcode)
+		return s.atRest().Orders[0].State != payment.OrderPaid
+	},
+	"no-query-job": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		s.pay(0, 1000)
+		return s.atRest().Orders[0].State != payment.OrderPaid
+	},
+	"notification-twice": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		body := s.pay(0, 1000)
+		s.notify(body)
+		s.notify(body)
+		return len(s.atRest().Orders[0].Released) != 1
+	},
+	"notification-race": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		body := s.pay(0, 1000)
+		var group sync.WaitGroup
+		for range 2 {
+			group.Go(func() { s.notify(body) })
+		}
+		group.Wait()
+		after := len(s.atRest().Orders[0].Released)
+		s.notify(body) // one after the other is handled rightly even so
+		if len(s.atRest().Orders[0].Released) != after {
+			t.Error("a sequential duplicate released goods")
+		}
+		return after != 1
+	},
+	"amount-unchecked": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		s.notify(s.pay(0, 1))
+		return s.atRest().Orders[0].State == payment.OrderPaid
+	},
+	"signature-unchecked": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Patient())
+		s.start("p1", payment.MethodCode)
+		s.Notify("payment", http.Header{}, s.pay(0, 1000))
+		return s.atRest().Orders[0].State == payment.OrderPaid
+	},
+	"acknowledges-before-persisting": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Patient())
+		s.start("p1", payment.MethodCode)
+		if status := s.notify(s.pay(0, 1000)); status != 200 {
+			t.Fatalf("notification answered %d", status)
+		}
+		books, err := s.Books()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest() // the late booking must not meet a closed database
+		return books.Orders[0].State != payment.OrderPaid
+	},
+	"closes-without-asking": func(t *testing.T, bug *bugs.Bug) bool {
+		timers := scripted.Timers()
+		timers.QueryAfter = nil
+		s := open(t, bug, &scripted.Provider{}, timers)
+		s.start("p1", payment.MethodCode)
+		s.pay(0, 1000)
+		return s.atRest().Orders[0].State != payment.OrderPaid
+	},
+	"keeps-second-payment": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		s.start("p2", payment.MethodCode)
+		first, second := s.pay(0, 1000), s.pay(1, 1000)
+		s.notify(first)
+		s.notify(second)
+		s.atRest()
+		return s.Provider.Taken()-s.Provider.Returned() != 1000
+	},
+	"any-refund-is-full-refund": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		s.notify(s.pay(0, 1000))
+		if _, status, err := s.Refund(s.order.ID, "r1", 400); err != nil || status != 202 {
+			t.Fatalf("refund answered %d, %v", status, err)
+		}
+		return s.atRest().Orders[0].Refunded != payment.Fen(400)
+	},
+}
+
+func TestEveryBugBites(t *testing.T) {
+	for _, bug := range bugs.All() {
+		exposed, tested := exposures[bug.Name]
+		if !tested {
+			t.Errorf("bug %d %s has no test", bug.Number, bug.Name)
+			continue
+		}
+		t.Run(bug.Name, func(t *testing.T) {
+			t.Parallel()
+			if !exposed(t, &bug) {
+				t.Error("the bug does no harm")
+			}
+			if exposed(t, nil) {
+				t.Error("the right merchant does the same")
+			}
+		})
+	}
+}
+
+func TestByName(t *testing.T) {
+	if bug, err := bugs.ByName("no-query-job"); err != nil || bug.Number != 4 {
+		t.Errorf("got %+v, %v", bug.Name, err)
+	}
+	_, err := bugs.ByName("no-query-jobs")
+	if !errors.Is(err, bugs.ErrUnknown) || !strings.Contains(err.Error(), `did you mean "no-query-job"`) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := bugs.ByName("zzzzzzzzzzzzzzzz"); !errors.Is(err, bugs.ErrUnknown) || strings.Contains(err.Error(), "did you mean") {
+		t.Errorf("got %v", err)
+	}
+}
