@@ -4,7 +4,7 @@
 //
 // The mock answers with real signatures over real bytes, so that a merchant
 // with an unmodified client works against it. Facts about the protocol are
-// cited as "protocol wechatpay §N"; what is not known for sure about the real
+// cited as "protocol wechatpay §N", in this package also as a bare §N; what is not known for sure about the real
 // provider is an option (Options), whose zero value is the documented default.
 //
 // A request passes authentication, then the form of its body, then the order's

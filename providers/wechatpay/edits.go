@@ -1,0 +1,236 @@
+package wechatpay
+
+import (
+	"crypto"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
+)
+
+// staleBy is how old an expired signature's timestamp is: twice the window.
+const staleBy = 2 * window
+
+// EditRequest implements proxy.Dialect. A call is signed again with the
+// merchant's key, a notification with the provider's.
+func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Request, error) {
+	edited := r.Clone()
+	found, isCall := routeOf(r.Target)
+	if edit.Amount != "" {
+		body, err := d.editedRequest(r, found, isCall, edit.Amount)
+		if err != nil {
+			return nil, fmt.Errorf("edit a request's amount: %w", err)
+		}
+		setBody(&edited.Header, &edited.Body, body)
+	}
+	var err error
+	if isCall {
+		err = d.changeAuthorization(edited, edit.Signature)
+	} else {
+		err = d.changeSignature(&edited.Header, edited.Body, edit.Signature)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("change a request's signature: %w", err)
+	}
+	return edited, nil
+}
+
+func (d *Dialect) editedRequest(r *proxy.Request, found route, isCall bool, change faults.AmountChange) ([]byte, error) {
+	if !isCall {
+		return d.editedNotification(r, change)
+	}
+	switch found.operation {
+	case faults.Create, faults.PayCode:
+		return changeAmount(r.Body, change, "total")
+	case faults.Refund:
+		return changeAmount(r.Body, change, "refund")
+	default:
+		return nil, proxy.ErrCannotEdit
+	}
+}
+
+// editedNotification opens, edits and seals again under the same nonce: the
+// texts of both sides differ, but no attacker is being kept out here, and the
+// envelope stays the same but for the ciphertext.
+func (d *Dialect) editedNotification(r *proxy.Request, change faults.AmountChange) ([]byte, error) {
+	opened, err := d.open(r)
+	if err != nil {
+		return nil, proxy.ErrCannotEdit
+	}
+	member := "total"
+	if opened.operation == faults.NotifyRefund {
+		member = "refund"
+	}
+	plain, err := changeAmount(opened.plain, change, member)
+	if err != nil {
+		return nil, err
+	}
+	hidden, err := seal(opened.apiKey, opened.nonce, opened.associated, plain)
+	if err != nil {
+		return nil, err
+	}
+	where, err := locate(r.Body, "resource", "ciphertext")
+	if err != nil {
+		return nil, proxy.ErrCannotEdit
+	}
+	return where.replaced(r.Body, `"`+hidden+`"`), nil
+}
+
+// EditAnswer implements proxy.Dialect.
+func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit) (*proxy.Answer, error) {
+	found, isCall := routeOf(r.Target)
+	if !isCall {
+		return nil, fmt.Errorf("edit a merchant's acknowledgement: %w", proxy.ErrCannotEdit)
+	}
+	edited := a.Clone()
+	if edit.Amount != "" {
+		member := "total"
+		if found.operation == faults.Refund || found.operation == faults.RefundQuery {
+			member = "refund"
+		}
+		body, err := changeAmount(a.Body, edit.Amount, member)
+		if err != nil {
+			return nil, fmt.Errorf("edit an answer's amount: %w", err)
+		}
+		setBody(&edited.Header, &edited.Body, body)
+	}
+	if err := d.changeSignature(&edited.Header, edited.Body, edit.Signature); err != nil {
+		return nil, fmt.Errorf("change an answer's signature: %w", err)
+	}
+	return edited, nil
+}
+
+// setBody replaces a body and keeps a stated length true.
+func setBody(header *proxy.Header, body *[]byte, with []byte) {
+	*body = with
+	if header.First("Content-Length") != "" {
+		header.Set("Content-Length", strconv.Itoa(len(with)))
+	}
+}
+
+// changeAuthorization changes a merchant's signature. Only the pieces that
+// must change do: the order of the fields, the nonce and, unless it is to be
+// stale, the timestamp stay the client's. A merchant has no signature probe.
+func (d *Dialect) changeAuthorization(r *proxy.Request, change faults.SignatureChange) error {
+	if change == "" {
+		return nil
+	}
+	header := r.Header.First("Authorization")
+	said, err := parseAuthorization(header)
+	if err != nil {
+		return proxy.ErrCannotEdit
+	}
+	replace := func(field, was, becomes string) {
+		header = strings.Replace(header, field+`="`+was+`"`, field+`="`+becomes+`"`, 1)
+	}
+	timestamp := said.timestamp
+	switch change {
+	case faults.SignatureMissing:
+		r.Header.Remove("Authorization")
+		return nil
+	case faults.SignatureBroken:
+		replace("signature", said.signature, broken(said.signature))
+	case faults.SignatureWrongSerial:
+		replace("serial_no", said.serial, bogusSerial(said.serial))
+	case faults.SignatureExpiredTimestamp:
+		timestamp = stale(d.clock.Now())
+		replace("timestamp", said.timestamp, timestamp)
+		fallthrough
+	case faults.SignatureResigned, faults.SignatureWrongKey:
+		pair, err := d.merchantKey(said.mchID, change)
+		if err != nil {
+			return err
+		}
+		again, err := sign(pair, requestMessage(r.Method, r.Target, timestamp, said.nonce, r.Body))
+		if err != nil {
+			return err
+		}
+		replace("signature", said.signature, again)
+	default:
+		return proxy.ErrCannotEdit
+	}
+	r.Header.Set("Authorization", header)
+	return nil
+}
+
+func (d *Dialect) merchantKey(mchid string, change faults.SignatureChange) (crypto.Signer, error) {
+	if change == faults.SignatureWrongKey {
+		return d.stranger()
+	}
+	pair, known := d.private[mchid]
+	if !known {
+		return nil, fmt.Errorf("no private key of merchant %s: %w", mchid, proxy.ErrCannotEdit)
+	}
+	return pair, nil
+}
+
+// changeSignature changes the provider's signature on an answer or a
+// notification. One without a signature has nothing to change.
+func (d *Dialect) changeSignature(header *proxy.Header, body []byte, change faults.SignatureChange) error {
+	was := header.First(headerSignature)
+	if change == "" {
+		return nil
+	}
+	if was == "" {
+		return proxy.ErrCannotEdit
+	}
+	switch change {
+	case faults.SignatureMissing:
+		for _, name := range signatureHeaders() {
+			header.Remove(name)
+		}
+	case faults.SignatureBroken:
+		header.Set(headerSignature, broken(was))
+	case faults.SignatureWrongSerial:
+		header.Set(headerSerial, bogusSerial(header.First(headerSerial)))
+	case faults.SignatureProbe:
+		header.Set(headerSignature, probePrefix+base64.StdEncoding.EncodeToString(randomBytes(keyBits/8)))
+	case faults.SignatureResigned, faults.SignatureWrongKey, faults.SignatureExpiredTimestamp:
+		return d.signAgain(header, body, change)
+	default:
+		return proxy.ErrCannotEdit
+	}
+	return nil
+}
+
+func (d *Dialect) signAgain(header *proxy.Header, body []byte, change faults.SignatureChange) error {
+	key := d.ring.named(header.First(headerSerial))
+	if key == nil {
+		return proxy.ErrCannotEdit
+	}
+	pair, timestamp := key.pair, header.First(headerTimestamp)
+	switch change {
+	case faults.SignatureWrongKey:
+		stranger, err := d.stranger()
+		if err != nil {
+			return err
+		}
+		pair = stranger
+	case faults.SignatureExpiredTimestamp:
+		timestamp = stale(d.clock.Now())
+	}
+	signature, err := sign(pair, answerMessage(timestamp, header.First(headerNonce), body))
+	if err != nil {
+		return err
+	}
+	header.Set(headerTimestamp, timestamp)
+	header.Set(headerSignature, signature)
+	return nil
+}
+
+func stale(now time.Time) string { return strconv.FormatInt(now.Add(-staleBy).Unix(), 10) }
+
+// broken is the signature with one bit of one byte changed: still base64, of
+// the same length, and wrong.
+func broken(signature string) string {
+	raw, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil || len(raw) == 0 {
+		return "A" + signature
+	}
+	raw[len(raw)/2] ^= 1
+	return base64.StdEncoding.EncodeToString(raw)
+}
