@@ -130,6 +130,7 @@ func resumeReads(conn net.Conn)    { _ = conn.SetReadDeadline(time.Time{}) }
 // parties, and as a child of this exchange's span.
 func (x *exchange) onWire(request *Request) []byte {
 	sent := request.Clone()
+	sent.Header.Remove(OperationHeader)
 	sent.Header.Remove("Connection") // the caller's connection is not the callee's
 	if x.TellCallee && x.trial != "" {
 		sent.Header.Set(TrialHeader, string(x.trial))

@@ -22,6 +22,11 @@ import (
 // gateway, gateway and provider. No merchant ever sees it.
 const TrialHeader = "Payquake-Trial"
 
+// OperationHeader is how payquake's own driver names the operation of a call on
+// the merchant's API, whose paths are the merchant's own. No merchant ever
+// sees it either.
+const OperationHeader = "Payquake-Operation"
+
 // Config is what a link needs.
 type Config struct {
 	Link     faults.Link

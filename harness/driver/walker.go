@@ -1,0 +1,400 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/scenarios"
+	"github.com/payquake/payquake/telemetry"
+)
+
+// Walker walks journeys. It is safe for concurrent use by several trials.
+type Walker struct {
+	Run      string
+	Merchant Merchant
+	Wallet   func(payment.ProviderName) Wallet
+	// Scanned tells the gateway which trial's shopper holds a code.
+	Scanned func(ctx context.Context, trial faults.Trial, provider payment.ProviderName, code string) error
+	Feed    *journal.Feed
+	Clock   clock.Clock
+	Tracer  trace.Tracer
+}
+
+// Walk is one trial's shopper on the way. What Walk returns can be asked, once
+// the journey is over, how it went.
+type Walk struct {
+	*Walker
+	trial scenarios.Trial
+	calls atomic.Int64
+
+	mu     sync.Mutex
+	order  string
+	starts map[int]*started
+}
+
+// started is a start of the journey: its code, or the barcode it was paid with.
+type started struct {
+	key  string
+	code string
+}
+
+// errStranded ends a journey whose next step lacks what it needs.
+var errStranded = errors.New("the journey cannot go on")
+
+// Begin makes the shopper of a trial.
+func (w *Walker) Begin(trial scenarios.Trial) *Walk {
+	return &Walk{Walker: w, trial: trial, starts: map[int]*started{}}
+}
+
+// OrderID is the order that was placed; "" if none is known.
+func (k *Walk) OrderID() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.order
+}
+
+// Journey walks all steps. The trial's root span covers it.
+func (k *Walk) Journey(ctx context.Context) {
+	ctx = telemetry.WithRoot(ctx, telemetry.TraceID(k.Run, string(k.trial.ID)))
+	ctx, span := k.Tracer.Start(ctx, telemetry.TrialSpan, trace.WithAttributes(
+		telemetry.RunKey.String(k.Run), telemetry.TrialKey.String(string(k.trial.ID)),
+		telemetry.AmountKey.Int64(k.trial.Total.Minor), telemetry.CurrencyKey.String(string(k.trial.Total.Currency))))
+	defer span.End()
+	for _, step := range k.trial.Journey.Steps {
+		if err := k.step(ctx, step); err != nil {
+			span.SetStatus(codes.Error, err.Error())
+			return
+		}
+	}
+}
+
+func (k *Walk) step(ctx context.Context, step faults.Step) error {
+	ctx, span := k.Tracer.Start(ctx, telemetry.StepSpan+string(step.Do), trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	var group sync.WaitGroup
+	errs := make([]error, max(step.AtOnce, 1))
+	for i := range errs {
+		group.Go(func() { errs[i] = k.repeat(ctx, step) })
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err == nil {
+			return nil // one of those at once is enough to go on
+		}
+	}
+	span.SetStatus(codes.Error, errs[0].Error())
+	return errs[0]
+}
+
+// repeat does a step, and again while its outcome is not known.
+func (k *Walk) repeat(ctx context.Context, step faults.Step) error {
+	for try := 0; ; try++ {
+		outcome, err := k.once(ctx, step)
+		if outcome != journal.Indeterminate || try >= step.Repeats {
+			return err
+		}
+		if err := k.Clock.Wait(ctx, 150*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *Walk) once(ctx context.Context, step faults.Step) (journal.Outcome, error) {
+	switch step.Do {
+	case faults.StepPlace:
+		return k.place(ctx)
+	case faults.StepStart:
+		return k.start(ctx, step)
+	case faults.StepOpen, faults.StepPay:
+		return k.wallet(ctx, step)
+	case faults.StepPayLate:
+		return k.payLate(ctx, step)
+	case faults.StepAwaitPaid:
+		return k.awaitPaid(ctx, step)
+	case faults.StepRefund:
+		return k.refund(ctx, step)
+	default:
+		return journal.Failed, fmt.Errorf("%w: step %q is unknown", errStranded, step.Do)
+	}
+}
+
+// record writes an operation's intent, makes the call, and writes its outcome.
+func (k *Walk) record(ctx context.Context, intent journal.Operation, do func() journal.Operation) {
+	intent.ID = fmt.Sprintf("%s/%d", k.trial.ID, k.calls.Add(1))
+	intent.Phase = journal.Intent
+	k.add(ctx, intent)
+	done := do()
+	done.ID, done.Phase, done.Name = intent.ID, journal.Done, intent.Name
+	if done.Key == "" {
+		done.Key = intent.Key
+	}
+	if done.OrderID == "" {
+		done.OrderID = intent.OrderID
+	}
+	if done.Amount.IsZero() {
+		done.Amount = intent.Amount
+	}
+	k.add(ctx, done)
+}
+
+func (k *Walk) add(ctx context.Context, operation journal.Operation) {
+	record := journal.Record{At: k.Clock.Now(), Trial: k.trial.ID, Operation: &operation,
+		TraceID: telemetry.TraceID(k.Run, string(k.trial.ID)).String()}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		record.SpanID = span.SpanID().String()
+	}
+	k.Feed.Add(record)
+}
+
+func (k *Walk) place(ctx context.Context) (journal.Outcome, error) {
+	key := "order-" + string(k.trial.ID)
+	var result Result
+	k.record(ctx, journal.Operation{Name: faults.StepPlace, Key: key, Amount: k.trial.Total}, func() journal.Operation {
+		result = k.Merchant.Place(ctx, k.trial.ID, Order{Key: key, Shopper: "shopper-" + string(k.trial.ID),
+			Lines: k.trial.Lines, Total: k.trial.Total})
+		return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, OrderID: result.OrderID, State: string(result.Order)}
+	})
+	if result.OrderID == "" {
+		return result.Outcome, fmt.Errorf("%w: no order was placed", errStranded)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.order = result.OrderID
+	return result.Outcome, nil
+}
+
+func (k *Walk) start(ctx context.Context, step faults.Step) (journal.Outcome, error) {
+	start := Start{OrderID: k.OrderID(), Key: k.startKey(step.Key), Provider: k.trial.Provider, Method: step.Method}
+	if step.Method == payment.MethodBarcode {
+		barcode, err := k.Wallet(k.trial.Provider).Barcode(ctx, k.trial.ID)
+		if err != nil {
+			return journal.Failed, fmt.Errorf("%w: no barcode: %w", errStranded, err)
+		}
+		start.Barcode = barcode
+		if err := k.Scanned(ctx, k.trial.ID, k.trial.Provider, barcode); err != nil {
+			return journal.Failed, fmt.Errorf("%w: %w", errStranded, err)
+		}
+	}
+	if step.Method == payment.MethodInApp {
+		start.OpenID = "openid-" + string(k.trial.ID)
+	}
+	var result Result
+	k.record(ctx, journal.Operation{Name: faults.StepStart, Key: start.Key, OrderID: start.OrderID, Amount: k.trial.Total},
+		func() journal.Operation {
+			result = k.Merchant.Start(ctx, k.trial.ID, start)
+			return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Payment)}
+		})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known := k.starts[step.Key]
+	if known == nil {
+		known = &started{key: start.Key}
+		k.starts[step.Key] = known
+	}
+	if result.Code != "" {
+		known.code = result.Code
+	}
+	if result.Outcome == journal.OK && result.Payment == payment.Pending && step.Method == payment.MethodBarcode {
+		return journal.Indeterminate, nil // a cashier who was told "pending" does not know either
+	}
+	return result.Outcome, nil
+}
+
+func (k *Walk) startKey(key int) string { return fmt.Sprintf("start-%s-%d", k.trial.ID, key) }
+
+// code is the code of a start, which the order's page may show later than the
+// start's own answer did.
+func (k *Walk) code(ctx context.Context, step faults.Step) (string, error) {
+	for ends := k.Clock.Now().Add(step.Patience.Std()); ; {
+		k.mu.Lock()
+		known := k.starts[step.Key]
+		code := ""
+		if known != nil {
+			code = known.code
+		}
+		k.mu.Unlock()
+		if code != "" {
+			return code, k.Scanned(ctx, k.trial.ID, k.trial.Provider, code)
+		}
+		if known == nil || !k.Clock.Now().Before(ends) {
+			return "", fmt.Errorf("%w: no code was shown", errStranded)
+		}
+		result := k.read(ctx)
+		k.learn(result)
+		if result.Order.Terminal() {
+			return "", fmt.Errorf("%w: the order is %s", errStranded, result.Order)
+		}
+		if err := k.Clock.Wait(ctx, 100*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+}
+
+func (k *Walk) read(ctx context.Context) Result {
+	var result Result
+	k.record(ctx, journal.Operation{Name: journal.ReadOrder, OrderID: k.OrderID()}, func() journal.Operation {
+		result = k.Merchant.Read(ctx, k.trial.ID, k.OrderID())
+		return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Order)}
+	})
+	return result
+}
+
+// learn takes codes from an order's page.
+func (k *Walk) learn(result Result) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, shown := range result.Payments {
+		for _, known := range k.starts {
+			if known.key == shown.Key && shown.Code != "" {
+				known.code = shown.Code
+			}
+		}
+	}
+}
+
+// wallet opens or pays the code of a start. Declined shoppers try again, twice.
+func (k *Walk) wallet(ctx context.Context, step faults.Step) (journal.Outcome, error) {
+	code, err := k.code(ctx, step)
+	if err != nil {
+		return journal.Failed, err
+	}
+	if step.Do == faults.StepOpen {
+		return k.open(ctx, step, code), nil
+	}
+	for range 3 {
+		outcome, err := k.pay(ctx, step, code)
+		if outcome == journal.OK || !errors.Is(err, providers.ErrDeclined) {
+			return outcome, nil // who could not pay watches the page like everybody else
+		}
+		if err := k.Clock.Wait(ctx, 50*time.Millisecond); err != nil {
+			return journal.Failed, err
+		}
+	}
+	return journal.Failed, nil
+}
+
+func (k *Walk) open(ctx context.Context, step faults.Step, code string) journal.Outcome {
+	outcome := journal.OK
+	k.record(ctx, journal.Operation{Name: step.Do, Key: k.startKey(step.Key), OrderID: k.OrderID()}, func() journal.Operation {
+		checkout, err := k.Wallet(k.trial.Provider).Open(ctx, k.trial.ID, code)
+		if err != nil {
+			outcome = journal.Failed
+			return journal.Operation{Outcome: outcome, Reason: err.Error()}
+		}
+		return journal.Operation{Outcome: outcome, Amount: checkout.Amount}
+	})
+	return outcome
+}
+
+func (k *Walk) pay(ctx context.Context, step faults.Step, code string) (journal.Outcome, error) {
+	var failure error
+	outcome := journal.OK
+	k.record(ctx, journal.Operation{Name: step.Do, Key: k.startKey(step.Key), OrderID: k.OrderID(), Amount: k.trial.Total},
+		func() journal.Operation {
+			receipt, err := k.Wallet(k.trial.Provider).Pay(ctx, k.trial.ID, code)
+			if failure = err; err == nil {
+				return journal.Operation{Outcome: outcome, Amount: receipt.Amount, State: string(payment.Captured)}
+			}
+			outcome = journal.Failed
+			if !isRefusal(err) {
+				outcome = journal.Indeterminate
+			}
+			return journal.Operation{Outcome: outcome, Reason: err.Error()}
+		})
+	return outcome, failure
+}
+
+// isRefusal reports whether the wallet surely moved no money.
+func isRefusal(err error) bool {
+	for _, sentinel := range []error{providers.ErrDeclined, providers.ErrNotPayable, providers.ErrUnknownCode, providers.ErrUnknownPart} {
+		if errors.Is(err, sentinel) {
+			return true
+		}
+	}
+	return false
+}
+
+// payLate waits until the merchant has given the payment up, then pays.
+func (k *Walk) payLate(ctx context.Context, step faults.Step) (journal.Outcome, error) {
+	code, err := k.code(ctx, step)
+	if err != nil {
+		return journal.Failed, err
+	}
+	for ends := k.Clock.Now().Add(step.Patience.Std()); k.Clock.Now().Before(ends); {
+		result := k.read(ctx)
+		if result.Order.Terminal() || k.gaveUp(result, step.Key) {
+			break
+		}
+		if err := k.Clock.Wait(ctx, 250*time.Millisecond); err != nil {
+			return journal.Failed, err
+		}
+	}
+	outcome, _ := k.pay(ctx, step, code)
+	return outcome, nil
+}
+
+func (k *Walk) gaveUp(result Result, key int) bool {
+	for _, shown := range result.Payments {
+		if shown.Key == k.startKey(key) {
+			return shown.State.Terminal()
+		}
+	}
+	return false
+}
+
+// awaitPaid watches the page, less and less often, until it says paid or
+// nothing more can come.
+func (k *Walk) awaitPaid(ctx context.Context, step faults.Step) (journal.Outcome, error) {
+	pause := 25 * time.Millisecond
+	for ends := k.Clock.Now().Add(step.Patience.Std()); ; {
+		result := k.read(ctx)
+		k.learn(result)
+		switch {
+		case result.Order == payment.OrderPaid || result.Order == payment.OrderRefunded:
+			return journal.OK, nil
+		case result.Order.Terminal():
+			return journal.Failed, fmt.Errorf("%w: the order is %s", errStranded, result.Order)
+		case !k.Clock.Now().Before(ends):
+			return journal.Failed, fmt.Errorf("%w: the page did not say paid in time", errStranded)
+		}
+		if err := k.Clock.Wait(ctx, pause); err != nil {
+			return journal.Failed, err
+		}
+		pause = min(pause*3/2, 500*time.Millisecond)
+	}
+}
+
+func (k *Walk) refund(ctx context.Context, step faults.Step) (journal.Outcome, error) {
+	amount := k.share(step)
+	refund := Refund{OrderID: k.OrderID(), RequestID: fmt.Sprintf("refund-%s-%d", k.trial.ID, step.Key), Amount: amount}
+	var result Result
+	k.record(ctx, journal.Operation{Name: faults.StepRefund, Key: refund.RequestID, OrderID: refund.OrderID, Amount: amount},
+		func() journal.Operation {
+			result = k.Merchant.Refund(ctx, k.trial.ID, refund)
+			return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Refund)}
+		})
+	return result.Outcome, nil
+}
+
+// share is how much a refund step asks for. Repeats ask for the same again.
+func (k *Walk) share(step faults.Step) payment.Money {
+	total := k.trial.Total
+	if step.Percent == 0 || step.Percent == 100 {
+		return total
+	}
+	minor := total.Minor / 100 * int64(step.Percent)
+	minor += total.Minor % 100 * int64(step.Percent) / 100
+	return payment.Money{Minor: max(minor, 1), Currency: total.Currency}
+}

@@ -1,0 +1,250 @@
+package environment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/payment"
+)
+
+// local is the environment without Docker: gateway and providers live in this
+// process and listen on 127.0.0.1; the merchant is a child process, so that it
+// can be killed.
+type local struct {
+	topology  Topology
+	folder    string // the merchant's database and configuration; removed by Close
+	gateway   *roles.Gateway
+	providers map[payment.ProviderName]*roles.Provider
+	control   *roles.Client
+	watchdog  *watchdog
+	shopAt    string
+
+	mu       sync.Mutex
+	merchant *child
+	closed   bool
+}
+
+// OpenLocal starts the local environment. On failure nothing is left behind.
+func OpenLocal(ctx context.Context, topology Topology) (_ Environment, err error) {
+	l := &local{topology: topology, providers: map[payment.ProviderName]*roles.Provider{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("local environment: %w: %w", ErrNotUp, err), l.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if l.folder, err = os.MkdirTemp("", "payquake-merchant-"); err != nil {
+		return nil, err
+	}
+	if l.watchdog, err = startWatchdog(topology.Program); err != nil {
+		return nil, err
+	}
+	if err = l.watchdog.guardFolder(l.folder); err != nil {
+		return nil, err
+	}
+	for _, open := range []func(context.Context) error{l.openGateway, l.openProviders, l.openMerchant} {
+		if err = open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func (l *local) openGateway(ctx context.Context) error {
+	gateway, err := roles.OpenGateway(ctx, roles.GatewayConfig{Run: l.topology.Run, Token: l.topology.Token,
+		Host: "127.0.0.1", Providers: l.topology.Providers, Authority: l.topology.Authority})
+	if err != nil {
+		return fmt.Errorf("start gateway: %w", err)
+	}
+	l.gateway = gateway
+	l.control = roles.NewClient(gateway.Addresses().Control, l.topology.Token)
+	return nil
+}
+
+func (l *local) openProviders(ctx context.Context) error {
+	at := l.gateway.Addresses()
+	for _, config := range l.topology.Providers {
+		name := config.Name()
+		opened, err := roles.OpenProvider(ctx, roles.ProviderRoleConfig{Run: l.topology.Run, Token: l.topology.Token,
+			Host: "127.0.0.1", Provider: config, Spans: "http://" + at.Control,
+			Gateway: at.Links[faults.LinkBetween(string(name), "merchant")]})
+		if err != nil {
+			return fmt.Errorf("start provider: %w", err)
+		}
+		l.providers[name] = opened
+		wire, control := opened.Addresses()
+		if err := l.control.SetCallee(ctx, string(name), wire, control); err != nil {
+			return fmt.Errorf("start provider: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *local) openMerchant(ctx context.Context) error {
+	address, err := freeAddress()
+	if err != nil {
+		return fmt.Errorf("start merchant: %w", err)
+	}
+	l.shopAt = address
+	at := l.gateway.Addresses()
+	reach := merchantReach{Listen: address, Database: filepath.Join(l.folder, "shop.db"),
+		FulfilmentURL: "http://" + at.Links[roles.FulfilmentLink] + "/releases", Spans: "http://" + at.Control,
+		ProviderURL: func(name payment.ProviderName) string {
+			return "http://" + at.Links[faults.LinkBetween("merchant", string(name))]
+		}}
+	config, err := shopConfig(l.topology, reach)
+	if err != nil {
+		return fmt.Errorf("configure merchant: %w", err)
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return fmt.Errorf("configure merchant: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(l.folder, "shop.json"), text, 0o600); err != nil {
+		return fmt.Errorf("configure merchant: %w", err)
+	}
+	return l.Start(ctx, "merchant")
+}
+
+// freeAddress finds a free port on loopback. Between here and the merchant's
+// own listening another process could take it; the merchant then says so and
+// the environment does not come up.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+// Name implements Environment.
+func (l *local) Name() string { return "local" }
+
+// Gateway implements Environment.
+func (l *local) Gateway() *roles.Client { return l.control }
+
+// ShopLink implements Environment.
+func (l *local) ShopLink() string { return "http://" + l.gateway.Addresses().Links[roles.ShopLink] }
+
+// Stop implements Environment. Only the merchant is a process here.
+func (l *local) Stop(ctx context.Context, role string, manner faults.Manner) error {
+	if role != "merchant" {
+		return fmt.Errorf("stop %s: it is no process of its own in the local environment", role)
+	}
+	l.mu.Lock()
+	running := l.merchant
+	l.merchant = nil
+	l.mu.Unlock()
+	if running == nil {
+		return nil
+	}
+	return running.stop(ctx, manner)
+}
+
+// Start implements Environment.
+func (l *local) Start(ctx context.Context, role string) error {
+	if role != "merchant" {
+		return fmt.Errorf("start %s: it is no process of its own in the local environment", role)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.merchant != nil {
+		return nil
+	}
+	started, err := startChild(l.topology, filepath.Join(l.folder, "shop.json"))
+	if err != nil {
+		return fmt.Errorf("start merchant: %w", err)
+	}
+	l.merchant = started
+	if err := l.watchdog.guardProcess(started.command.Process.Pid); err != nil {
+		return err
+	}
+	return l.control.SetCallee(ctx, "merchant", l.shopAt, "")
+}
+
+// Close implements Environment.
+func (l *local) Close(ctx context.Context) error {
+	l.mu.Lock()
+	l.closed = true
+	running := l.merchant
+	l.merchant = nil
+	l.mu.Unlock()
+	var errs []error
+	if running != nil {
+		errs = append(errs, running.stop(ctx, faults.Killed))
+	}
+	for name, provider := range l.providers {
+		errs = append(errs, provider.Close())
+		delete(l.providers, name)
+	}
+	if l.gateway != nil {
+		errs = append(errs, l.gateway.Close())
+		l.gateway = nil
+	}
+	if l.folder != "" {
+		errs = append(errs, os.RemoveAll(l.folder))
+	}
+	if l.watchdog != nil {
+		errs = append(errs, l.watchdog.dismiss())
+	}
+	return errors.Join(errs...)
+}
+
+// child is a running merchant process.
+type child struct {
+	command *exec.Cmd
+	log     *os.File
+	ended   chan struct{}
+}
+
+// startChild starts the merchant as the leader of a process group of its own,
+// so that the terminal's Ctrl-C reaches payquake alone and payquake decides.
+func startChild(topology Topology, config string) (*child, error) {
+	log, err := os.OpenFile(filepath.Join(topology.Logs, "merchant.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	command := exec.Command(topology.Program, "role", "merchant", "--config", config)
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	c := &child{command: command, log: log, ended: make(chan struct{})}
+	go func() {
+		defer close(c.ended)
+		_ = command.Wait() // how a killed process ended is no news
+		log.Close()
+	}()
+	return c, nil
+}
+
+// stop ends the process and waits until it is gone. One that does not end in
+// an orderly way while ctx lasts is killed.
+func (c *child) stop(ctx context.Context, manner faults.Manner) error {
+	signal := syscall.SIGKILL
+	if manner == faults.Stopped {
+		signal = syscall.SIGTERM
+	}
+	if err := c.command.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop merchant: %w", err)
+	}
+	select {
+	case <-c.ended:
+		return nil
+	case <-ctx.Done():
+		_ = c.command.Process.Kill()
+		<-c.ended
+		return fmt.Errorf("stop merchant: %w", ctx.Err())
+	}
+}

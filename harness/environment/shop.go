@@ -1,0 +1,90 @@
+package environment
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/shop"
+	wechatclient "github.com/payquake/payquake/merchant/wechatpay"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/wechatpay"
+)
+
+// merchantReach is where the merchant listens and where it finds the others,
+// which differs between environments.
+type merchantReach struct {
+	Listen        string
+	Database      string
+	FulfilmentURL string
+	Spans         string
+	ProviderURL   func(payment.ProviderName) string
+}
+
+// publicURL is the host that the reference merchant believes to be reachable
+// at. Providers' deliveries keep it as their Host.
+const publicURL = "https://shop.example"
+
+// shopConfig configures the reference merchant for a run.
+func shopConfig(topology Topology, reach merchantReach) (shop.Config, error) {
+	config := shop.Config{Listen: reach.Listen, Database: reach.Database, PublicURL: publicURL,
+		FulfilmentURL: reach.FulfilmentURL, Timers: topology.Merchant.Timers, Bug: topology.Merchant.Bug}
+	if topology.Merchant.Database != "" {
+		config.Database = topology.Merchant.Database
+	}
+	if topology.Merchant.Traced {
+		config.Telemetry = reach.Spans
+	}
+	for _, provider := range topology.Providers {
+		if provider.WeChatPay == nil {
+			continue
+		}
+		client, err := wechatPayClient(*provider.WeChatPay, reach.ProviderURL(provider.Name()))
+		if err != nil {
+			return shop.Config{}, err
+		}
+		config.WeChatPay = client
+	}
+	return config, nil
+}
+
+func wechatPayClient(provider wechatpay.Config, url string) (wechatclient.Config, error) {
+	account, err := provider.Credentials(provider.Merchants[0].MchID)
+	if err != nil {
+		return wechatclient.Config{}, fmt.Errorf("credentials at wechatpay: %w", err)
+	}
+	client := wechatclient.Config{BaseURL: url, MerchantID: account.MchID, AppID: account.AppID,
+		SerialNumber: account.Serial, PrivateKeyPEM: account.PrivateKey, APIv3Key: account.APIv3Key,
+		Mode: wechatclient.ModePublicKey, PublicKeyID: account.PublicKeyID, PublicKeyPEM: account.PublicKey}
+	if provider.Mode == wechatpay.CertificateMode {
+		client.Mode = wechatclient.ModeCertificates
+	}
+	return client, nil
+}
+
+// RunTimers are the reference merchant's timers for a run: the same rules as
+// in production, with waits short enough that a trial takes seconds.
+func RunTimers() merchant.Timers {
+	ms := func(n int) merchant.Duration { return merchant.Duration(time.Duration(n) * time.Millisecond) }
+	return merchant.Timers{
+		CallTimeout: ms(1000), RetryBackoff: ms(100), Tries: 3,
+		QueryAfter:  []merchant.Duration{ms(400), ms(900), ms(1600)},
+		GiveUpAfter: ms(2500), AbsentGap: ms(250), BarcodeQueryEvery: ms(300),
+		ReverseAfter: ms(2000), MinReverseAge: ms(1000), RefundQueryEvery: ms(300), RefundGiveUpAfter: ms(8000),
+		OutboxEvery: ms(200), OrderExpiry: ms(3000), PollEvery: ms(50), CertificateRefresh: merchant.Duration(time.Hour),
+	}
+}
+
+// ProviderFactor is how many times faster than real life the providers'
+// calendars run in a run.
+const ProviderFactor = 200
+
+// FreshProviders generates the providers of a run with keys of their own.
+func FreshProviders(standardKeys bool) ([]roles.ProviderConfig, error) {
+	config, err := wechatpay.NewRun(wechatpay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
+	if err != nil {
+		return nil, fmt.Errorf("make the run's keys: %w", err)
+	}
+	return []roles.ProviderConfig{{WeChatPay: &config}}, nil
+}

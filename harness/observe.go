@@ -1,0 +1,446 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/harness/driver"
+	"github.com/payquake/payquake/harness/quiesce"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/scenarios"
+	"github.com/payquake/payquake/telemetry"
+)
+
+// observation is one batch on its way to rest.
+type observation struct {
+	*Session
+	batch  scenarios.Batch
+	trials map[faults.Trial]*observed
+	books  driver.Books
+	final  map[faults.Trial]bool // books of the trial are in terminal states
+	fresh  time.Time             // when the books were read
+	asked  time.Duration         // how long that took
+}
+
+// observed is one trial on its way to rest.
+type observed struct {
+	trial  scenarios.Trial
+	walk   *driver.Walk
+	begun  time.Time
+	healed time.Time
+
+	mu          sync.Mutex
+	journeyOver bool
+	canary      bool // one was sent, or none is needed
+	rested      bool
+}
+
+// beat is how often the state of the trials is looked at.
+const beat = 100 * time.Millisecond
+
+// Observe runs the trials of a batch side by side: it drives them, heals their
+// faults, waits for each one's rest, and collects what the merchant believes.
+// An error means that the observation is not complete; what was recorded stays.
+func (s *Session) Observe(ctx context.Context, batch scenarios.Batch) error {
+	o := &observation{Session: s, batch: batch, trials: map[faults.Trial]*observed{}, final: map[faults.Trial]bool{}}
+	s.stage(journal.Stage{Name: journal.BatchBegun, Batch: batch.ID})
+	if err := o.cast(ctx); err != nil {
+		return fmt.Errorf("batch %s: %w", batch.ID, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var driving sync.WaitGroup
+	defer driving.Wait()
+	defer cancel()
+	driving.Go(func() { o.drive(ctx) })
+	if err := o.awaitRest(ctx); err != nil {
+		return fmt.Errorf("batch %s: %w", batch.ID, err)
+	}
+	return o.collect(ctx)
+}
+
+// cast puts the trials in play: their pins at the gateway, their wallets and
+// the conduct towards them at their providers.
+func (o *observation) cast(ctx context.Context) error {
+	var castings []proxy.Casting
+	parts := map[payment.ProviderName][]providers.Part{}
+	o.mu.Lock()
+	for _, trial := range o.batch.Trials {
+		o.trials[trial.ID] = &observed{trial: trial, walk: o.walker.Begin(trial), begun: o.setting.Clock.Now()}
+		casting := proxy.Casting{Trial: trial.ID, TraceID: telemetry.TraceID(o.setting.Header.Run, string(trial.ID)).String(),
+			Amounts: []payment.Money{trial.Total}}
+		for _, pin := range trial.Pins {
+			if pin.At == nil {
+				continue
+			}
+			casting.Pins = append(casting.Pins, pin)
+			if definition, _ := faults.Lookup(pin.Fault); definition.Kind == faults.OnProcess {
+				o.triggered[pin.ID] = pin
+			}
+		}
+		castings = append(castings, casting)
+		parts[trial.Provider] = append(parts[trial.Provider], partOf(trial))
+	}
+	o.mu.Unlock()
+	if err := o.env.Gateway().CastGateway(ctx, castings); err != nil {
+		return fmt.Errorf("cast at the gateway: %w", err)
+	}
+	for name, cast := range parts {
+		if err := o.env.Gateway().Relay(string(name)).CastProvider(ctx, cast); err != nil {
+			return fmt.Errorf("cast at %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// walletFactor is how many times its total a trial's wallet holds: enough for
+// every payment that a shopper or a mistake may make.
+const walletFactor = 12
+
+// partOf says how the trial's provider behaves towards it.
+func partOf(trial scenarios.Trial) providers.Part {
+	part := providers.Part{Trial: trial.ID,
+		Balance: payment.Money{Minor: walletFactor*trial.Total.Minor + 1000, Currency: trial.Total.Currency}}
+	every := faults.Conduct{}
+	everyPins := map[string]string{}
+	last := 0
+	for _, pin := range trial.Pins {
+		if pin.Payment != nil {
+			last = max(last, pin.Payment.Nth)
+		}
+	}
+	part.Conducts = make([]faults.Conduct, last+1)
+	part.Pins = make([]map[string]string, last+1)
+	for i := range part.Pins {
+		part.Pins[i] = map[string]string{}
+	}
+	for _, pin := range trial.Pins {
+		fault, err := pin.Decode()
+		behaviour, is := fault.(faults.Behaviour)
+		if err != nil || !is || pin.Payment == nil {
+			continue
+		}
+		if pin.Payment.Nth == 0 {
+			behaviour.Bend(&every)
+			everyPins[pin.Fault] = pin.ID
+			for i := range part.Conducts {
+				behaviour.Bend(&part.Conducts[i])
+				part.Pins[i][pin.Fault] = pin.ID
+			}
+			continue
+		}
+		behaviour.Bend(&part.Conducts[pin.Payment.Nth-1])
+		part.Pins[pin.Payment.Nth-1][pin.Fault] = pin.ID
+	}
+	return part
+}
+
+// drive walks the journeys, as many at a time as the batch allows.
+func (o *observation) drive(ctx context.Context) {
+	var walking sync.WaitGroup
+	defer walking.Wait()
+	slots := make(chan struct{}, max(o.batch.InFlight, 1))
+	for _, trial := range o.batch.Trials {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		t := o.trials[trial.ID]
+		walking.Go(func() {
+			defer func() { <-slots }()
+			t.walk.Journey(ctx)
+			t.mu.Lock()
+			t.journeyOver = true
+			t.mu.Unlock()
+		})
+	}
+}
+
+// awaitRest looks at the trials again and again and does what each needs next.
+func (o *observation) awaitRest(ctx context.Context) error {
+	for {
+		rested, err := o.look(ctx)
+		if err != nil {
+			return err
+		}
+		o.setting.Progress.Trials(o.batch.ID, rested, len(o.trials))
+		if rested == len(o.trials) {
+			return nil
+		}
+		if err := o.setting.Clock.Wait(ctx, beat); err != nil {
+			return err
+		}
+	}
+}
+
+// look decides one step for each trial. It returns how many have come to rest.
+func (o *observation) look(ctx context.Context) (rested int, err error) {
+	sound, broken := o.isSound()
+	if broken != nil {
+		return 0, broken
+	}
+	activity, err := o.env.Gateway().Activity(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("look at the links: %w", err)
+	}
+	outstanding, err := o.outstanding(ctx)
+	if err != nil {
+		return 0, err
+	}
+	o.readBooks(ctx, activity)
+	var heal, hurry []faults.Trial
+	for id, t := range o.trials {
+		if t.isRested() {
+			rested++
+			continue
+		}
+		switch o.next(id, t, sound, activity[id], outstanding[id]) {
+		case quiesce.Heal:
+			heal = append(heal, id)
+		case quiesce.Hurry:
+			hurry = append(hurry, id)
+		case quiesce.Rest:
+			o.rest(ctx, id, t, journal.Stage{Name: journal.Rested})
+		case quiesce.BoundPassed:
+			o.rest(ctx, id, t, journal.Stage{Name: journal.BoundPassed, Detail: o.whyRestless(id, activity[id], outstanding[id])})
+		case quiesce.Wait:
+			o.watchKept(ctx, id, t)
+		}
+	}
+	return rested, o.act(ctx, heal, hurry)
+}
+
+func (t *observed) isRested() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rested
+}
+
+func (o *observation) next(id faults.Trial, t *observed, sound bool, activity proxy.Activity, outstanding int) quiesce.Step {
+	now := o.setting.Clock.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	seen := quiesce.Seen{JourneyOver: t.journeyOver, Healed: !t.healed.IsZero(), Sound: sound, Idle: activity.Idle.Std(),
+		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, BooksFinal: o.final[id] && o.fresh.After(t.begun)}
+	if seen.Healed {
+		seen.SinceHealed = now.Sub(t.healed)
+	}
+	return o.rule.Next(seen)
+}
+
+func (o *observation) unfired(trial scenarios.Trial) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := 0
+	for _, pin := range trial.Pins {
+		if !o.fired[pin.ID] {
+			count++
+		}
+	}
+	return count
+}
+
+func (o *observation) outstanding(ctx context.Context) (map[faults.Trial]int, error) {
+	all := map[faults.Trial]int{}
+	for source, client := range o.sources() {
+		if source == journal.Gateway {
+			continue
+		}
+		some, err := client.Outstanding(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look at the calendar of %s: %w", source, err)
+		}
+		for trial, count := range some {
+			all[trial] += count
+		}
+	}
+	return all, nil
+}
+
+// act heals and hurries what look decided.
+func (o *observation) act(ctx context.Context, heal, hurry []faults.Trial) error {
+	if len(heal) > 0 {
+		if err := o.env.Gateway().Heal(ctx, heal); err != nil {
+			return fmt.Errorf("heal: %w", err)
+		}
+		for _, id := range heal {
+			o.trials[id].mu.Lock()
+			o.trials[id].healed = o.setting.Clock.Now()
+			o.trials[id].mu.Unlock()
+			o.trialStage(id, journal.Stage{Name: journal.Healed, Batch: o.batch.ID})
+		}
+	}
+	if len(hurry) == 0 {
+		return nil
+	}
+	for source, client := range o.sources() {
+		if source == journal.Gateway {
+			continue
+		}
+		if err := client.Hurry(ctx, hurry); err != nil {
+			return fmt.Errorf("hurry %s: %w", source, err)
+		}
+	}
+	return nil
+}
+
+// rest ends a trial, or first sends its canary: a shopper who wanted to pay
+// and could not must be able to, now that nothing is in the way.
+func (o *observation) rest(ctx context.Context, id faults.Trial, t *observed, stage journal.Stage) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.canary && t.walk.Unserved(o.books.Entries) {
+		t.canary, t.journeyOver, t.healed = true, false, o.setting.Clock.Now()
+		go func() {
+			t.walk.Canary(ctx)
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.journeyOver, t.healed = true, o.setting.Clock.Now()
+		}()
+		return
+	}
+	t.rested = true
+	stage.Batch = o.batch.ID
+	o.trialStage(id, stage)
+}
+
+// watchKept looks after a trial whose redeliveries and queries are kept back:
+// they are let go when its order reads paid, or after the longest timer.
+func (o *observation) watchKept(ctx context.Context, id faults.Trial, t *observed) {
+	o.mu.Lock()
+	kept := o.kept[id]
+	delete(o.kept, id)
+	o.mu.Unlock()
+	if !kept {
+		return
+	}
+	o.outages.Go(func() {
+		ends := o.setting.Clock.Now().Add(o.rule.Longest)
+		for o.setting.Clock.Now().Before(ends) {
+			if t.walk.ObservedPaid(ctx) {
+				break
+			}
+			if o.setting.Clock.Wait(ctx, 2*beat) != nil {
+				break
+			}
+		}
+		if err := o.env.Gateway().LetGo(context.WithoutCancel(ctx), id); err != nil {
+			o.setting.Progress.Tell("let go of " + string(id) + ": " + err.Error())
+		}
+	})
+}
+
+// readBooks reads the merchant's books when some trial is quiet enough for
+// them to matter, and not so often that reading them is most of what happens.
+func (o *observation) readBooks(ctx context.Context, activity map[faults.Trial]proxy.Activity) {
+	now := o.setting.Clock.Now()
+	if now.Sub(o.fresh) < max(4*beat, 5*o.asked) {
+		return
+	}
+	wanted := false
+	for id, t := range o.trials {
+		wanted = wanted || (!t.isRested() && activity[id].Idle.Std() >= o.rule.Longest)
+	}
+	if !wanted {
+		return
+	}
+	books, err := o.merchant.Books(ctx)
+	if err != nil {
+		o.final = map[faults.Trial]bool{} // a merchant that cannot say is not at rest
+		return
+	}
+	o.books, o.fresh, o.asked = books, now, o.setting.Clock.Now().Sub(now)
+	o.final = finality(books.Entries, o.trials)
+}
+
+// finality says of each trial whether all that the books say of it is final.
+// A trial that they do not mention is.
+func finality(entries []journal.Entry, trials map[faults.Trial]*observed) map[faults.Trial]bool {
+	owner := owners(entries, trials)
+	final := map[faults.Trial]bool{}
+	for trial := range trials {
+		final[trial] = true
+	}
+	for _, entry := range entries {
+		trial, known := owner[entry.OrderID]
+		if !known {
+			continue
+		}
+		switch entry.Kind {
+		case journal.OrderEntry:
+			final[trial] = final[trial] && payment.OrderState(entry.State).Terminal()
+		case journal.PaymentEntry:
+			final[trial] = final[trial] && payment.State(entry.State).Terminal()
+		case journal.RefundEntry:
+			final[trial] = final[trial] && payment.RefundState(entry.State).Terminal()
+		}
+	}
+	return final
+}
+
+// owners finds the trial of each order by the key that the driver gave it.
+func owners(entries []journal.Entry, trials map[faults.Trial]*observed) map[string]faults.Trial {
+	owner := map[string]faults.Trial{}
+	for _, entry := range entries {
+		if entry.Kind != journal.OrderEntry {
+			continue
+		}
+		_, trial, _ := strings.Cut(entry.OrderKey, "-")
+		if trials[faults.Trial(trial)] != nil {
+			owner[entry.OrderID] = faults.Trial(trial)
+		}
+	}
+	return owner
+}
+
+func (o *observation) whyRestless(id faults.Trial, activity proxy.Activity, outstanding int) string {
+	var reasons []string
+	if !o.final[id] {
+		reasons = append(reasons, "the merchant's books are not final")
+	}
+	if outstanding > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d things are on the provider's calendar", outstanding))
+	}
+	if activity.InFlight > 0 || activity.Idle.Std() < o.rule.Longest {
+		reasons = append(reasons, "messages are still exchanged")
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// collect reads the merchant's books at rest into the record and takes the
+// trials out of play.
+func (o *observation) collect(ctx context.Context) error {
+	books, err := o.merchant.Books(ctx)
+	if err != nil {
+		return err
+	}
+	owner := owners(books.Entries, o.trials)
+	for _, entry := range books.Entries {
+		trial, known := owner[entry.OrderID]
+		if !known {
+			continue
+		}
+		o.feed.Add(journal.Record{At: o.setting.Clock.Now(), Trial: trial, Entry: &entry,
+			TraceID: telemetry.TraceID(o.setting.Header.Run, string(trial)).String()})
+	}
+	if err := os.WriteFile(o.setting.Folder.Path(journal.MerchantFile), books.Raw, 0o644); err != nil {
+		return fmt.Errorf("keep the merchant's books: %w", err)
+	}
+	ids := make([]faults.Trial, 0, len(o.trials))
+	for id := range o.trials {
+		ids = append(ids, id)
+	}
+	if err := o.env.Gateway().End(ctx, ids); err != nil {
+		return fmt.Errorf("end trials: %w", err)
+	}
+	o.stage(journal.Stage{Name: journal.BatchEnded, Batch: o.batch.ID})
+	return o.drain(ctx)
+}

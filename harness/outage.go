@@ -1,0 +1,105 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+)
+
+// notice looks at each record as it is written: it knows which pins have
+// fired, stops processes whose trigger has come, and watches over trials that
+// are kept back.
+func (s *Session) notice(record journal.Record) {
+	switch {
+	case record.Pin != nil && record.Pin.Phase == journal.PinFired:
+		s.mu.Lock()
+		s.fired[record.Pin.ID] = true
+		s.mu.Unlock()
+	case record.Pin != nil && record.Pin.Phase == journal.PinTriggered:
+		s.mu.Lock()
+		pin, known := s.triggered[record.Pin.ID]
+		delete(s.triggered, record.Pin.ID)
+		if known {
+			s.down++
+		}
+		s.mu.Unlock()
+		if known {
+			s.outages.Go(func() { s.outage(pin) })
+		}
+	case record.Stage != nil && record.Stage.Name == journal.KeptBack:
+		s.mu.Lock()
+		s.kept[record.Trial] = true
+		s.mu.Unlock()
+	}
+}
+
+// outageLimit bounds how long stopping and starting a process may take.
+const outageLimit = 30 * time.Second
+
+// outage stops the process of a triggered pin, confirms it, lets it be down
+// for as long as asked, and starts it again. A process that does not come back
+// breaks the session: nothing after it can be trusted.
+func (s *Session) outage(pin faults.Pin) {
+	ctx, cancel := context.WithTimeout(context.Background(), outageLimit)
+	defer cancel()
+	err := s.interrupt(ctx, pin)
+	s.mu.Lock()
+	s.down--
+	if err != nil && s.broken == nil {
+		s.broken = fmt.Errorf("process fault %s: %w", pin.ID, err)
+	}
+	s.mu.Unlock()
+	detail := "runs again"
+	if err != nil {
+		detail = err.Error()
+	}
+	s.feed.Add(journal.Record{At: s.setting.Clock.Now(), Trial: pin.Trial,
+		Pin: &journal.Pin{ID: pin.ID, Fault: pin.Fault, Phase: journal.PinHealed, Detail: detail}})
+}
+
+func (s *Session) interrupt(ctx context.Context, pin faults.Pin) error {
+	fault, err := pin.Decode()
+	if err != nil {
+		return err
+	}
+	process, is := fault.(faults.ProcessFault)
+	if !is {
+		return fmt.Errorf("%s stops no process", pin.Fault)
+	}
+	wanted := process.Interrupt()
+	if wanted.Role == "" {
+		wanted.Role = pin.At.Link.To()
+	}
+	stop := func() error { return s.env.Stop(ctx, wanted.Role, wanted.Manner) }
+	start := func() error {
+		if err := s.env.Start(ctx, wanted.Role); err != nil {
+			return err
+		}
+		return s.awaitMerchant(ctx)
+	}
+	if wanted.Manner == faults.Refused {
+		stop = func() error { return s.env.Gateway().Refuse(ctx, wanted.Role, true) }
+		start = func() error { return s.env.Gateway().Refuse(ctx, wanted.Role, false) }
+	}
+	if err := stop(); err != nil {
+		return err
+	}
+	if err := s.env.Gateway().Confirm(ctx, pin); err != nil {
+		return err
+	}
+	if err := s.setting.Clock.Wait(ctx, wanted.Down); err != nil {
+		return err
+	}
+	return start()
+}
+
+// isSound reports whether nothing is down, and why the session is broken, if
+// it is.
+func (s *Session) isSound() (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down == 0, s.broken
+}

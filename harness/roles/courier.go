@@ -1,0 +1,82 @@
+package roles
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/telemetry"
+)
+
+// courier takes deliveries to the gateway's notify link, keeping the host that
+// the merchant gave.
+type courier struct {
+	run     string
+	gateway string
+	tracer  trace.Tracer
+	client  *http.Client
+
+	mu       sync.Mutex
+	previous map[string]trace.SpanContext // the last delivery of a notification
+}
+
+func newCourier(config ProviderRoleConfig, tracer trace.Tracer) *courier {
+	return &courier{run: config.Run, gateway: config.Gateway, tracer: tracer, previous: map[string]trace.SpanContext{},
+		client: &http.Client{
+			Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}}
+}
+
+// Deliver implements providers.Courier. The delivery's span is a child of the
+// span in whose context the notification arose, so that a payment and what is
+// told of it are one tree; a retry is linked to the delivery before it.
+func (c *courier) Deliver(ctx context.Context, trial faults.Trial, delivery *proxy.Request) (int, error) {
+	origin := trace.SpanContextFromContext(ctx)
+	if !origin.IsValid() {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, telemetry.Root(telemetry.TraceID(c.run, string(trial))))
+	}
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(telemetry.TrialKey.String(string(trial)))}
+	thread := string(trial) + "/" + origin.SpanID().String()
+	c.mu.Lock()
+	if before := c.previous[thread]; before.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: before}))
+	}
+	ctx, span := c.tracer.Start(ctx, telemetry.DeliverSpan, options...)
+	c.previous[thread] = span.SpanContext()
+	c.mu.Unlock()
+	defer span.End()
+	status, err := c.post(ctx, trial, delivery)
+	if err != nil {
+		span.RecordError(err)
+	}
+	return status, err
+}
+
+func (c *courier) post(ctx context.Context, trial faults.Trial, delivery *proxy.Request) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, delivery.Method, "http://"+c.gateway+delivery.Target, bytes.NewReader(delivery.Body))
+	if err != nil {
+		return 0, fmt.Errorf("deliver: %w", err)
+	}
+	request.Header = delivery.Header.Std()
+	request.Host = delivery.Header.First("Host")
+	request.Header.Del("Host")
+	request.Header.Set(proxy.TrialHeader, string(trial))
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
+	answer, err := c.client.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("deliver: %w", err)
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // providers look at the status alone
+	return answer.StatusCode, nil
+}

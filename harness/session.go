@@ -1,0 +1,185 @@
+// Package harness conducts: it opens a session (one warm environment, one run
+// folder), observes batches of trials in it, and closes it. What happened is
+// judged elsewhere, from the folder alone.
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness/driver"
+	"github.com/payquake/payquake/harness/environment"
+	"github.com/payquake/payquake/harness/quiesce"
+	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/telemetry"
+)
+
+// Setting is what a session is opened with.
+type Setting struct {
+	Environment string // docker, local or auto
+	Topology    environment.Topology
+	Folder      journal.Folder
+	Header      journal.Header // completed by Open
+	// Progress is told what goes on, in words for people.
+	Progress Progress
+	Clock    clock.Clock
+}
+
+// Progress follows a run. Its methods are called from several goroutines.
+type Progress interface {
+	// Tell says something once.
+	Tell(text string)
+	// Trials says how many trials of a batch have come to rest.
+	Trials(batch string, rested, all int)
+}
+
+// Session is one warm environment with its run folder.
+type Session struct {
+	setting  Setting
+	env      environment.Environment
+	merchant driver.Merchant
+	walker   *driver.Walker
+	feed     *journal.Feed // of the harness itself
+	writer   *journal.Writer
+	spool    *telemetry.Spool
+	tracing  *sdktrace.TracerProvider
+	gather   *gatherer
+	rule     quiesce.Rule
+
+	mu        sync.Mutex
+	triggered map[string]faults.Pin // process pins in play, by id
+	fired     map[string]bool       // pins of any kind that fired
+	kept      map[faults.Trial]bool // trials kept back
+	broken    error                 // why the environment cannot be trusted any more
+	outages   sync.WaitGroup
+	down      int // processes that are down at the moment
+}
+
+// startUp bounds how long the environment and the merchant may take to serve.
+const startUp = 60 * time.Second
+
+// Open starts the environment and the run folder. All or nothing: on failure
+// nothing runs any more, and the error wraps environment.ErrNotUp if something
+// did not come up.
+func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
+	if setting.Clock == nil {
+		setting.Clock = clock.System{}
+	}
+	s := &Session{setting: setting, feed: journal.NewFeed(journal.Harness), spool: telemetry.NewSpool(),
+		triggered: map[string]faults.Pin{}, fired: map[string]bool{}, kept: map[faults.Trial]bool{},
+		rule: quiesce.Rule{Longest: setting.Header.LongestTimer.Std()}}
+	limited, cancel := context.WithTimeout(ctx, startUp)
+	defer cancel()
+	s.env, err = environment.Open(limited, setting.Environment, setting.Topology, setting.Progress.Tell)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.env.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err = s.openRecord(ctx); err != nil {
+		return nil, err
+	}
+	past := s.env.Gateway().Relay("merchant")
+	s.merchant = driver.NewShop(s.env.ShopLink(), func(ctx context.Context, method, path string) (*http.Response, error) {
+		return past.Do(ctx, method, path, nil)
+	}, shopperPatience)
+	s.walker = &driver.Walker{Run: setting.Header.Run, Merchant: s.merchant, Feed: s.feed, Clock: setting.Clock,
+		Tracer: s.tracing.Tracer("payquake/driver"), Scanned: s.env.Gateway().Scanned,
+		Wallet: func(name payment.ProviderName) driver.Wallet { return s.env.Gateway().Wallet(name) }}
+	if err = s.awaitMerchant(limited); err != nil {
+		return nil, errors.Join(err, s.gather.stop(), s.writer.Close())
+	}
+	s.stage(journal.Stage{Name: journal.RunOpened, Detail: s.env.Name()})
+	return s, nil
+}
+
+// shopperPatience is how long a shopper waits for one answer of the merchant.
+const shopperPatience = 5 * time.Second
+
+func (s *Session) openRecord(ctx context.Context) (err error) {
+	header := s.setting.Header
+	header.Environment, header.Started = s.env.Name(), s.setting.Clock.Now().UTC()
+	for _, provider := range s.setting.Topology.Providers {
+		header.Providers = append(header.Providers, string(provider.Name()))
+	}
+	if s.writer, err = journal.NewWriter(s.setting.Folder, header); err != nil {
+		return err
+	}
+	if s.tracing, err = telemetry.Tracing(ctx, "payquake-shopper", s.spool); err != nil {
+		return err
+	}
+	s.gather, err = startGatherer(s)
+	return err
+}
+
+// awaitMerchant waits until the merchant serves.
+func (s *Session) awaitMerchant(ctx context.Context) error {
+	for {
+		err := s.merchant.Ready(ctx)
+		if err == nil {
+			return nil
+		}
+		if waited := s.setting.Clock.Wait(ctx, 10*time.Millisecond); waited != nil {
+			return fmt.Errorf("the merchant %w: %w", environment.ErrNotUp, err)
+		}
+	}
+}
+
+// Environment is the name of the environment that was opened.
+func (s *Session) Environment() string { return s.env.Name() }
+
+// stage records a stage of the run.
+func (s *Session) stage(stage journal.Stage) { s.trialStage("", stage) }
+
+func (s *Session) trialStage(trial faults.Trial, stage journal.Stage) {
+	record := journal.Record{At: s.setting.Clock.Now(), Trial: trial, Stage: &stage}
+	if trial != "" {
+		record.TraceID = telemetry.TraceID(s.setting.Header.Run, string(trial)).String()
+	}
+	s.feed.Add(record)
+}
+
+// Close ends the session: it removes the environment, gathers what is still on
+// its way, and seals the journal. A run that was stopped says so in its last
+// record.
+func (s *Session) Close(ctx context.Context, stopped string) error {
+	s.outages.Wait()
+	if stopped == "" {
+		s.stage(journal.Stage{Name: journal.RunClosed})
+	} else {
+		s.stage(journal.Stage{Name: journal.RunStopped, Detail: stopped})
+	}
+	errs := []error{s.tracing.ForceFlush(ctx), s.drain(ctx), s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest()}
+	errs = append(errs, s.env.Close(ctx))
+	s.mu.Lock()
+	errs = append(errs, s.broken)
+	s.mu.Unlock()
+	return errors.Join(append(errs, s.writer.Close())...)
+}
+
+// sources are the control clients of everything that records.
+func (s *Session) sources() map[journal.Source]*roles.Client {
+	sources := map[journal.Source]*roles.Client{journal.Gateway: s.env.Gateway()}
+	for _, provider := range s.setting.Topology.Providers {
+		name := string(provider.Name())
+		sources[journal.Source(name)] = s.env.Gateway().Relay(name)
+	}
+	return sources
+}
+
+// isRerun reports whether a trial is one that was run again, alone.
+func isRerun(trial faults.Trial) bool { return strings.Contains(string(trial), "~") }
