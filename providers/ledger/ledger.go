@@ -75,7 +75,6 @@ type Book struct {
 	accounts map[string]payment.Money
 	payments map[Key]*Payment
 	refunds  map[RefundKey]*Refund
-	reserved map[string]payment.Money // by merchant account: refunds accepted, not yet done
 }
 
 // Key names a payment: merchant references are unique per merchant account.
@@ -94,7 +93,7 @@ type RefundKey struct {
 func NewBook(provider payment.ProviderName, recorder Recorder, now clock.Clock) *Book {
 	return &Book{provider: provider, clock: now, recorder: recorder,
 		accounts: map[string]payment.Money{}, payments: map[Key]*Payment{},
-		refunds: map[RefundKey]*Refund{}, reserved: map[string]payment.Money{}}
+		refunds: map[RefundKey]*Refund{}}
 }
 
 // Fund opens a trial's wallet with its money, which comes from outside. A

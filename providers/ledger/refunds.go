@@ -27,16 +27,13 @@ type Refund struct {
 }
 
 // RefundRequest asks for a refund. ProviderReference is used if the refund is
-// new.
+// new. The merchant's account always covers it: money leaves that account only
+// as refunds, and those never exceed what was captured.
 type RefundRequest struct {
 	Payment           Key
 	Reference         payment.RefundReference
 	Amount            payment.Money
 	ProviderReference string
-	// FromBalance refuses with ErrNotEnough what the merchant's account does
-	// not cover. Otherwise the account may become negative, as with a provider
-	// that takes refunds out of what it will settle later.
-	FromBalance bool
 }
 
 // Refund accepts a refund: its amount is reserved at once, so that no later
@@ -65,7 +62,6 @@ func (b *Book) Refund(ctx context.Context, request RefundRequest) (refund Refund
 	b.refunds[key] = accepted
 	refunded.Refunding.Minor += request.Amount.Minor
 	refunded.Refunds++
-	b.reserve(key.Account, request.Amount)
 	b.enterRefund(ctx, accepted)
 	return *accepted, true, nil
 }
@@ -84,19 +80,7 @@ func (b *Book) mayRefund(refunded *Payment, request RefundRequest) error {
 	if cmp, err := sum.Compare(refunded.Amount); err != nil || cmp > 0 {
 		return fmt.Errorf("%s of %s: %w", sum, refunded.Amount, ErrBeyondCapture)
 	}
-	if !request.FromBalance {
-		return nil
-	}
-	account := request.Payment.Account
-	if b.accounts[MerchantAccount(account)].Minor-b.reserved[account].Minor < request.Amount.Minor {
-		return ErrNotEnough
-	}
 	return nil
-}
-
-func (b *Book) reserve(account string, amount payment.Money) {
-	held := b.reserved[account]
-	b.reserved[account] = payment.Money{Minor: held.Minor + amount.Minor, Currency: amount.Currency}
 }
 
 // RefundOf is a refund as it stands; ErrUnknown if the key has none.
@@ -136,9 +120,6 @@ func (b *Book) Finish(ctx context.Context, key RefundKey) (Refund, error) {
 	if err := b.post(ctx, known.Trial, posting); err != nil {
 		return Refund{}, fmt.Errorf("finish refund %s: %w", key.Reference, err)
 	}
-	if !known.Abnormal {
-		b.reserve(key.Account, known.Amount.Neg())
-	}
 	known.State, known.Abnormal, known.EndedAt = payment.RefundDone, false, b.now()
 	b.enterRefund(ctx, known)
 	refunded.Refunded.Minor += known.Amount.Minor
@@ -159,7 +140,6 @@ func (b *Book) Refuse(ctx context.Context, key RefundKey) (Refund, error) {
 	}
 	known.State, known.EndedAt = payment.RefundRefused, b.now()
 	b.payments[known.Payment].Refunding.Minor -= known.Amount.Minor
-	b.reserve(key.Account, known.Amount.Neg())
 	b.enterRefund(ctx, known)
 	return *known, nil
 }
@@ -177,7 +157,6 @@ func (b *Book) Suspend(ctx context.Context, key RefundKey) (Refund, error) {
 	if err := b.post(ctx, known.Trial, posting); err != nil {
 		return Refund{}, fmt.Errorf("suspend refund %s: %w", key.Reference, err)
 	}
-	b.reserve(key.Account, known.Amount.Neg())
 	known.Abnormal = true
 	b.enterRefund(ctx, known)
 	return *known, nil

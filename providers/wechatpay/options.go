@@ -59,9 +59,6 @@ type Options struct {
 	// RefreshExpired lets an order whose time_expire has passed be placed again
 	// (§4.3). Default: ORDER_CLOSED.
 	RefreshExpired bool `json:"refreshExpired,omitempty"`
-	// RefundNeedsBalance refuses with 403 NOT_ENOUGH a refund that the
-	// merchant's account does not cover (§6.1). Default: it may become negative.
-	RefundNeedsBalance bool `json:"refundNeedsBalance,omitempty"`
 	// RefundSpacing is the least time between refunds of one order; sooner ones
 	// are 429 FREQUENCY_LIMITED (§4.3: a minute in life). Default 0.
 	RefundSpacing faults.Duration `json:"refundSpacing,omitempty"`

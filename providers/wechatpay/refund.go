@@ -100,15 +100,12 @@ func (p *Provider) accept(c call, o *order, asked refundParams) (ledger.Refund, 
 		}
 	}
 	accepted, fresh, err := p.book.Refund(c.ctx, ledger.RefundRequest{Payment: o.key, Reference: key.Reference,
-		Amount: payment.Fen(asked.Amount.Refund), ProviderReference: newRefundID(now),
-		FromBalance: p.options.RefundNeedsBalance})
+		Amount: payment.Fen(asked.Amount.Refund), ProviderReference: newRefundID(now)})
 	switch {
 	case errors.Is(err, ledger.ErrMismatch):
 		return ledger.Refund{}, false, mismatchedRefund()
 	case errors.Is(err, ledger.ErrBeyondCapture):
 		return ledger.Refund{}, false, p.beyond(o)
-	case errors.Is(err, ledger.ErrNotEnough):
-		return ledger.Refund{}, false, coded(0, "NOT_ENOUGH")
 	case err != nil:
 		return ledger.Refund{}, false, systemError()
 	}
