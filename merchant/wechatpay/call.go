@@ -96,7 +96,7 @@ func unanswered(err error) merchant.Result {
 	return merchant.Result{Detail: err.Error()}
 }
 
-// believeOnly turns an unproven refusal of a call that moves money into not
+// believeOnly turns an unproven refusal of a call that has an effect into not
 // knowing. Error answers come unsigned at times and anyone on the way can
 // write one (section 0, fact 2); a forged "declined" must not bury a charge.
 func (r reply) believeOnly(result merchant.Result) merchant.Result {

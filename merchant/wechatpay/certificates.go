@@ -61,8 +61,13 @@ func (k *keys) add(fetched map[string]knownKey) {
 	k.known = joined
 }
 
-// refreshGap keeps strangers who send unknown serials from making us call.
-const refreshGap = time.Second
+// refreshGap keeps strangers who send unknown serials from making us call, and
+// refreshTimeout keeps a silent provider from holding up their answers: they
+// are due within 5 s (section 5).
+const (
+	refreshGap     = time.Second
+	refreshTimeout = 3 * time.Second
+)
 
 // refresh fetches the certificates, unless the wanted serial has come in
 // meanwhile or the last try is too recent. A failure leaves the keys as they
@@ -78,6 +83,8 @@ func (c *Client) refresh(ctx context.Context, wanted string) {
 		return
 	}
 	c.keys.lastTry = now
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
 	fetched, err := c.fetchCertificates(ctx)
 	if err != nil {
 		slog.Warn("fetch platform certificates", "error", err)

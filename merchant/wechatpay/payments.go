@@ -125,7 +125,7 @@ func (c *Client) Start(ctx context.Context, asked merchant.Asked, request mercha
 	}
 	result := r.result(http.StatusOK)
 	if result.Outcome != merchant.OK {
-		return merchant.StartAnswer{Result: result}
+		return merchant.StartAnswer{Result: r.believeOnly(result)}
 	}
 	invited, err := c.invite(asked.Method, r.body)
 	if err != nil {

@@ -119,7 +119,7 @@ func (p *Provider) do(operation, reference, body string, act func() merchant.Res
 	return result
 }
 
-var worked = merchant.Result{Outcome: merchant.OK}
+func worked() merchant.Result { return merchant.Result{Outcome: merchant.OK} }
 
 func refused(class merchant.Class) merchant.Result {
 	return merchant.Result{Outcome: merchant.Failed, Class: class, Detail: string(class)}
@@ -154,10 +154,10 @@ func (p *Provider) Start(_ context.Context, asked merchant.Asked, request mercha
 				take(trade, intent.Amount)
 			}
 			answer.Trade = *trade
-			return worked
+			return worked()
 		}
 		answer.Invitation = merchant.Invitation{CodeURL: "code:" + string(asked.Reference)}
-		return worked
+		return worked()
 	})
 	return answer
 }
@@ -179,7 +179,7 @@ func (p *Provider) Query(_ context.Context, asked merchant.Asked) merchant.Trade
 			return refused(merchant.NotFound)
 		}
 		answer.Trade = *trade
-		return worked
+		return worked()
 	})
 	return answer
 }
@@ -194,7 +194,7 @@ func (p *Provider) Close(_ context.Context, asked merchant.Asked) merchant.Resul
 		if known {
 			trade.Standing = merchant.Ended
 		}
-		return worked
+		return worked()
 	})
 }
 
@@ -206,7 +206,7 @@ func (p *Provider) Reverse(_ context.Context, asked merchant.Asked) merchant.Res
 			return refused(merchant.NotFound)
 		}
 		trade.Standing = merchant.Ended
-		return worked
+		return worked()
 	})
 }
 
@@ -239,7 +239,7 @@ func (p *Provider) Refund(_ context.Context, asked merchant.RefundAsked, request
 			p.refunds[asked.Refund] = report
 		}
 		answer.Report = *report
-		return worked
+		return worked()
 	})
 	return answer
 }
@@ -253,7 +253,7 @@ func (p *Provider) QueryRefund(_ context.Context, asked merchant.RefundAsked) me
 			return refused(merchant.NotFound)
 		}
 		answer.Report = *report
-		return worked
+		return worked()
 	})
 	return answer
 }
