@@ -1,0 +1,155 @@
+package wechatpay
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/payquake/payquake/clock"
+)
+
+func TestKeys_ManyPrimesSignAsOrdinaryOnes(t *testing.T) {
+	for name, generate := range map[string]func() (Key, error){"many primes": generateFast, "standard": generateStandard} {
+		t.Run(name, func(t *testing.T) {
+			key, err := generate()
+			require.NoError(t, err)
+			pair, err := key.signer()
+			require.NoError(t, err)
+			require.Equal(t, 2048, pair.public.N.BitLen())
+			for range 20 {
+				message := letters(50)
+				signature, err := sign(pair, message)
+				require.NoError(t, err)
+				require.True(t, verifies(&pair.public, message, signature))
+				require.False(t, verifies(&pair.public, message+".", signature))
+			}
+		})
+	}
+}
+
+func TestKeys_BadOnesAreRefused(t *testing.T) {
+	good, err := generateFast()
+	require.NoError(t, err)
+	for name, primes := range map[string][]string{
+		"none": nil, "too few": good.Primes[:7], "no number": {"xyz"}, "no prime": {"10"}, "one twice": {good.Primes[0], good.Primes[0]},
+		"no private exponent": {big.NewInt(65537*2 + 1).Text(16)},
+	} {
+		_, err := Key{Primes: primes}.signer()
+		require.Error(t, err, name)
+	}
+}
+
+func TestNewRun_TravelsAsJSON(t *testing.T) {
+	config, err := NewRun(RunSettings{Mode: CertificateMode, Merchants: 2, Factor: 1000, Options: Options{LegacyCodes: true}})
+	require.NoError(t, err)
+	text, err := json.Marshal(config)
+	require.NoError(t, err)
+	var read Config
+	require.NoError(t, json.Unmarshal(text, &read))
+	again, err := json.Marshal(read)
+	require.NoError(t, err)
+	require.JSONEq(t, string(text), string(again))
+	_, err = newKeyring(read)
+	require.NoError(t, err)
+
+	serial := regexp.MustCompile(`^[1-9A-F][0-9A-F]{39}$`)
+	require.Regexp(t, serial, read.Platform.Certificates[0].Serial)
+	credentials, err := read.Credentials(read.Merchants[1].MchID)
+	require.NoError(t, err)
+	require.Regexp(t, serial, credentials.Serial)
+	require.Len(t, credentials.APIv3Key, 32)
+	require.Equal(t, read.Platform.Certificates[0].PEM, credentials.PlatformCertificate)
+	require.NotContains(t, string(encode(credentials)), "primes", "the platform's key stays with the platform")
+	_, err = readPrivate(credentials.PrivateKey)
+	require.NoError(t, err)
+	_, err = read.Credentials("none")
+	require.ErrorIs(t, err, ErrUnknownMerchant)
+
+	block, _ := pem.Decode([]byte(read.Platform.Certificates[0].PEM))
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	require.NoError(t, parsed.CheckSignature(parsed.SignatureAlgorithm, parsed.RawTBSCertificate, parsed.Signature))
+}
+
+func TestNew_RefusesBadConfigurations(t *testing.T) {
+	for name, spoil := range map[string]func(*Config){
+		"no mode":             func(c *Config) { c.Mode = "" },
+		"no public key":       func(c *Config) { c.Platform.PublicKey = nil },
+		"no certificate":      func(c *Config) { c.Mode = CertificateMode },
+		"a merchant twice":    func(c *Config) { c.Merchants = append(c.Merchants, c.Merchants[0]) },
+		"a merchant's key":    func(c *Config) { c.Merchants[0].PublicKey = "no key" },
+		"a merchant's serial": func(c *Config) { c.Merchants[0].Serial = "" },
+		"the platform's key":  func(c *Config) { c.Platform.PublicKey = &Key{} },
+	} {
+		config := testConfig(t)
+		spoil(&config)
+		_, err := New(config, Ports{Clock: clock.System{}})
+		require.ErrorIs(t, err, ErrBadConfig, name)
+	}
+}
+
+// openssl must verify what we sign and read what we issue: merchants use
+// clients in every language.
+func TestOpenSSL_AgreesWithUs(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("the openssl command is missing; crypto/rsa has checked the same above")
+	}
+	made, err := Keys{Clock: clock.System{}}.Certificate(time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	pair, err := made.Key.signer()
+	require.NoError(t, err)
+	folder := t.TempDir()
+	file := func(name string, content []byte) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		return path
+	}
+	public, err := publicPEM(&made.Key)
+	require.NoError(t, err)
+	message := answerMessage("1767225602", "nonce", []byte(`{"a":"测试"}`))
+	signature, err := sign(pair, message)
+	require.NoError(t, err)
+	certificate := file("certificate.pem", []byte(made.PEM))
+	run := func(arguments ...string) string {
+		out, err := exec.Command(openssl, arguments...).CombinedOutput()
+		require.NoError(t, err, string(out))
+		return string(out)
+	}
+	encoded := file("signature.b64", []byte(signature))
+	raw := filepath.Join(folder, "signature")
+	run("base64", "-d", "-A", "-in", encoded, "-out", raw)
+	require.Contains(t, run("dgst", "-sha256", "-verify", file("public.pem", []byte(public)), "-signature", raw,
+		file("message", []byte(message))), "Verified OK")
+	require.Contains(t, run("x509", "-in", certificate, "-noout", "-serial"), made.Serial)
+	require.Contains(t, run("verify", "-CAfile", certificate, certificate), "OK")
+
+	merchant, err := Keys{Clock: clock.System{}}.Merchant("1900000109")
+	require.NoError(t, err)
+	require.Contains(t, run("rsa", "-in", file("merchant.pem", []byte(merchant.PrivateKey)), "-check", "-noout"), "RSA key ok")
+}
+
+func BenchmarkSign(b *testing.B) {
+	for name, generate := range map[string]func() (Key, error){"primes=8": generateFast, "primes=2": generateStandard} {
+		b.Run(name, func(b *testing.B) {
+			key, err := generate()
+			require.NoError(b, err)
+			pair, err := key.signer()
+			require.NoError(b, err)
+			for b.Loop() {
+				if _, err := sign(pair, "message"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
