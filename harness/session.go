@@ -76,6 +76,7 @@ func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
 	if setting.Clock == nil {
 		setting.Clock = clock.System{}
 	}
+	setting.Header.Run = setting.Topology.Run
 	s := &Session{setting: setting, feed: journal.NewFeed(journal.Harness), spool: telemetry.NewSpool(),
 		triggered: map[string]faults.Pin{}, fired: map[string]bool{}, kept: map[faults.Trial]bool{},
 		rule: quiesce.Rule{Longest: setting.Header.LongestTimer.Std()}}
@@ -112,6 +113,7 @@ const shopperPatience = 5 * time.Second
 
 func (s *Session) openRecord(ctx context.Context) (err error) {
 	header := s.setting.Header
+	header.MerchantTraced, header.MerchantBug = s.setting.Topology.Merchant.Traced, s.setting.Topology.Merchant.Bug
 	header.Environment, header.Started = s.env.Name(), s.setting.Clock.Now().UTC()
 	for _, provider := range s.setting.Topology.Providers {
 		header.Providers = append(header.Providers, string(provider.Name()))

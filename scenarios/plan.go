@@ -37,10 +37,10 @@ type Part struct {
 	Expect   []Expectation `json:"expect,omitempty"`
 }
 
-// Batch is trials that run side by side. Batches begin and end at rest.
+// Batch is trials that run side by side, of one part or of several. Batches
+// begin and end at rest.
 type Batch struct {
-	ID       string `json:"id"`
-	Scenario string `json:"scenario"` // the part it belongs to
+	ID string `json:"id"`
 	// InFlight bounds how many of its trials run at a time.
 	InFlight int `json:"inFlight"`
 	// Disturbs: a fault of one of its trials touches the others too (a process
@@ -52,6 +52,7 @@ type Batch struct {
 // Trial is one shopper, one basket, and the faults pinned to it.
 type Trial struct {
 	ID       faults.Trial         `json:"id"`
+	Scenario string               `json:"scenario"`           // the part it belongs to
 	Shopper  string               `json:"shopper"`            // the catalogue's name
 	Settings json.RawMessage      `json:"settings,omitempty"` // of the shopper
 	Provider payment.ProviderName `json:"provider"`

@@ -68,11 +68,11 @@ func wechatPayClient(provider wechatpay.Config, url string) (wechatclient.Config
 func RunTimers() merchant.Timers {
 	ms := func(n int) merchant.Duration { return merchant.Duration(time.Duration(n) * time.Millisecond) }
 	return merchant.Timers{
-		CallTimeout: ms(1000), RetryBackoff: ms(100), Tries: 3,
-		QueryAfter:  []merchant.Duration{ms(400), ms(900), ms(1600)},
-		GiveUpAfter: ms(2500), AbsentGap: ms(250), BarcodeQueryEvery: ms(300),
-		ReverseAfter: ms(2000), MinReverseAge: ms(1000), RefundQueryEvery: ms(300), RefundGiveUpAfter: ms(8000),
-		OutboxEvery: ms(200), OrderExpiry: ms(3000), PollEvery: ms(50), CertificateRefresh: merchant.Duration(time.Hour),
+		CallTimeout: ms(800), RetryBackoff: ms(30), Tries: 3,
+		QueryAfter:  []merchant.Duration{ms(400), ms(900), ms(1400)},
+		GiveUpAfter: ms(2000), AbsentGap: ms(250), BarcodeQueryEvery: ms(300),
+		ReverseAfter: ms(1500), MinReverseAge: ms(1000), RefundQueryEvery: ms(300), RefundGiveUpAfter: ms(2500),
+		OutboxEvery: ms(200), OrderExpiry: ms(2500), PollEvery: ms(50), CertificateRefresh: merchant.Duration(time.Hour),
 	}
 }
 

@@ -29,11 +29,11 @@ func (c ProviderConfig) Name() payment.ProviderName {
 func (c ProviderConfig) Hosts() []string { return wechatpay.Hosts() }
 
 // dialect reads and changes what merchants and the provider say to each other.
-func (c ProviderConfig) dialect(system clock.Clock) (proxy.Dialect, error) {
+func (c ProviderConfig) dialect() (proxy.Dialect, error) {
 	if c.WeChatPay == nil {
 		return nil, errNoProvider
 	}
-	return wechatpay.NewDialect(*c.WeChatPay, system)
+	return wechatpay.NewDialect(*c.WeChatPay)
 }
 
 // open starts the provider itself.

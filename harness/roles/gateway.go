@@ -109,7 +109,7 @@ func (g *Gateway) openLinks() error {
 		ShopLink: shopDialect{usual: faults.Other}, FulfilmentLink: shopDialect{usual: faults.ReleaseGoods},
 	}
 	for _, provider := range g.config.Providers {
-		dialect, err := provider.dialect(clock.System{})
+		dialect, err := provider.dialect()
 		if err != nil {
 			return fmt.Errorf("open links of %s: %w", provider.Name(), err)
 		}
