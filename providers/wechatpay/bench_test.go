@@ -260,3 +260,18 @@ func (b *bench) refuses(got answer, status int, code string) {
 	require.Equal(b.t, status, got.status, string(got.raw))
 	require.Equal(b.t, code, got.text("code"), string(got.raw))
 }
+
+func systemClock() clock.Clock { return clock.System{} }
+
+// deliveries waits until so many notifications came, and returns all.
+func (b *bench) deliveries(n int) []*proxy.Request {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.delivered) >= n
+	}, 5*time.Second, time.Millisecond)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]*proxy.Request(nil), b.delivered...)
+}
