@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -271,7 +272,25 @@ func (b *bench) deliveries(n int) []*proxy.Request {
 		defer b.mu.Unlock()
 		return len(b.delivered) >= n
 	}, 5*time.Second, time.Millisecond)
+	return b.sent()
+}
+
+// sent is what was delivered so far, and times when.
+func (b *bench) sent() []*proxy.Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]*proxy.Request(nil), b.delivered...)
+	return slices.Clone(b.delivered)
+}
+
+func (b *bench) times() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.at)
+}
+
+// taped is what was recorded so far.
+func (b *bench) taped() []journal.Record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.records)
 }

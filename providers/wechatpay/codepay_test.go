@@ -235,5 +235,5 @@ func TestTrial_UnattributedOrderIsAdoptedByItsShopper(t *testing.T) {
 	b.trial = ""
 	b.paid("order-0001")
 	require.Equal(t, []string{"t1.notify-never"}, b.fired())
-	require.Equal(t, faults.Trial("t1"), b.records[len(b.records)-1].Trial)
+	require.Equal(t, faults.Trial("t1"), b.taped()[len(b.taped())-1].Trial)
 }

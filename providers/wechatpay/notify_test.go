@@ -70,16 +70,16 @@ func TestNotification_FollowsTheCalendar(t *testing.T) {
 			for len(b.provider.Outstanding()) > 0 {
 				time.Sleep(time.Minute)
 			}
-			require.Len(t, b.at, 16)
+			require.Len(t, b.times(), 16)
 			ids, signatures := map[string]bool{}, map[string]bool{}
-			for i, sent := range b.delivered {
+			for i, sent := range b.sent() {
 				if i > 0 {
-					require.Equal(t, Calendar()[i-1], b.at[i].Sub(b.at[i-1]), "gap %d", i)
+					require.Equal(t, Calendar()[i-1], b.times()[i].Sub(b.times()[i-1]), "gap %d", i)
 				}
 				outer, _ := b.unfold(sent)
 				ids[outer.ID], signatures[sent.Header.First("Wechatpay-Signature")] = true, true
 				require.True(t, signedBy(t, b.config, sent.Header.Std(), sent.Body))
-				require.True(t, fresh(sent.Header.First("Wechatpay-Timestamp"), b.at[i]))
+				require.True(t, fresh(sent.Header.First("Wechatpay-Timestamp"), b.times()[i]))
 			}
 			require.Len(t, signatures, 16)
 			if vary {
@@ -99,9 +99,9 @@ func TestNotification_ScaledCalendarKeepsItsMinimumGap(t *testing.T) {
 		for len(b.provider.Outstanding()) > 0 {
 			time.Sleep(10 * time.Millisecond)
 		}
-		require.Len(t, b.at, 13, "acknowledged by 204")
-		require.Equal(t, 250*time.Millisecond, b.at[1].Sub(b.at[0]))
-		require.Equal(t, 3*time.Second, b.at[12].Sub(b.at[11]), "three hours")
+		require.Len(t, b.times(), 13, "acknowledged by 204")
+		require.Equal(t, 250*time.Millisecond, b.times()[1].Sub(b.times()[0]))
+		require.Equal(t, 3*time.Second, b.times()[12].Sub(b.times()[11]), "three hours")
 	})
 }
 
@@ -112,10 +112,10 @@ func TestConduct_NotifyMany(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, b.fired(), "the first delivery is nothing special")
 		time.Sleep(time.Hour)
-		require.Len(t, b.delivered, 4)
-		require.Equal(t, 90*time.Millisecond, b.at[3].Sub(b.at[0]))
-		first, _ := b.unfold(b.delivered[0])
-		second, _ := b.unfold(b.delivered[1])
+		require.Len(t, b.sent(), 4)
+		require.Equal(t, 90*time.Millisecond, b.times()[3].Sub(b.times()[0]))
+		first, _ := b.unfold(b.sent()[0])
+		second, _ := b.unfold(b.sent()[1])
 		require.NotEqual(t, first.ID, second.ID)
 		require.Equal(t, []string{"t1.notify-many"}, b.fired())
 	})
@@ -128,7 +128,7 @@ func TestConduct_NotifyNever(t *testing.T) {
 		require.Equal(t, []string{"t1.notify-never"}, b.fired())
 		require.Equal(t, 200, b.refund("order-0001", "r1", 101).status)
 		time.Sleep(48 * time.Hour)
-		require.Empty(t, b.delivered)
+		require.Empty(t, b.sent())
 		require.Equal(t, refundSuccess, b.call("GET", refundPath+"/r1", "").text("status"))
 	})
 }
@@ -144,7 +144,7 @@ func TestHurry_FiresTheCalendarNow(t *testing.T) {
 			require.NoError(t, b.provider.Hurry(t.Context(), []faults.Trial{"t1"}))
 		}
 		require.Zero(t, time.Since(begun))
-		require.Len(t, b.delivered, 3)
+		require.Len(t, b.sent(), 3)
 		require.NoError(t, b.provider.Close())
 	})
 }
@@ -168,9 +168,9 @@ func TestRefund_IsAcceptedThenDoneThenTold(t *testing.T) {
 		require.Equal(t, queried.body, b.refund("order-0001", "r1", 100).body, "the same number is the same refund")
 		require.EqualValues(t, full-1, b.balance())
 
-		require.Len(t, b.delivered, 2)
-		require.Equal(t, "/notify/refund", b.delivered[1].Target)
-		outer, inner := b.unfold(b.delivered[1])
+		require.Len(t, b.sent(), 2)
+		require.Equal(t, "/notify/refund", b.sent()[1].Target)
+		outer, inner := b.unfold(b.sent()[1])
 		require.Equal(t, "REFUND.SUCCESS", outer.EventType)
 		require.Equal(t, "refund", outer.Resource.OriginalType)
 		require.Equal(t, map[string]any{"mchid": b.merchant.MchID, "out_trade_no": "order-0001", "transaction_id": string(receipt.ProviderReference),
@@ -226,10 +226,10 @@ func TestRefund_WithoutAddressIsToldWhereTheAccountSays(t *testing.T) {
 			require.Equal(t, 200, b.refund("order-0001", "r1", 1, `"notify_url":"https://shop.example/notify/refund",`, "").status)
 			time.Sleep(time.Hour)
 			if configured == "" {
-				require.Empty(t, b.delivered)
+				require.Empty(t, b.sent())
 			} else {
-				require.Equal(t, "shop.example:8080", b.delivered[0].Header.First("Host"))
-				require.Equal(t, "http", b.delivered[0].Scheme)
+				require.Equal(t, "shop.example:8080", b.sent()[0].Header.First("Host"))
+				require.Equal(t, "http", b.sent()[0].Scheme)
 			}
 		})
 	}
@@ -243,7 +243,7 @@ func TestRecords_TellTheWholeStory(t *testing.T) {
 		require.Equal(t, 200, b.refund("order-0001", "r1", 101).status)
 		time.Sleep(time.Hour)
 		var story []string
-		for _, record := range b.records {
+		for _, record := range b.taped() {
 			switch {
 			case record.Posting != nil && record.Posting.Kind != journal.FundingPosting:
 				require.Equal(t, payment.Fen(101), record.Posting.Amount)

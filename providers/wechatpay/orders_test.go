@@ -63,12 +63,12 @@ func TestPrepay_ParameterErrors(t *testing.T) {
 		{"too long", `测试<商品>&`, strings.Repeat("长", 128), "/description"},
 		{"number too short", `order-0001`, `five5`, "/out_trade_no"},
 		{"number's characters", `order-0001`, `order#0001`, "/out_trade_no"},
-		{"fraction", `101`, `101.5`, "/amount/total"},
-		{"exponent", `101`, `1e2`, "/amount/total"},
-		{"quoted", `101`, `"101"`, "/amount/total"},
-		{"zero", `101`, `0`, "/amount/total"},
-		{"negative", `101`, `-1`, "/amount/total"},
-		{"overflow", `101`, `9223372036854775808`, "/amount/total"},
+		{"fraction", `:101`, `:101.5`, "/amount/total"},
+		{"exponent", `:101`, `:1e2`, "/amount/total"},
+		{"quoted", `:101`, `:"101"`, "/amount/total"},
+		{"zero", `:101`, `:0`, "/amount/total"},
+		{"negative", `:101`, `:-1`, "/amount/total"},
+		{"overflow", `:101`, `:9223372036854775808`, "/amount/total"},
 		{"currency", `"CNY"`, `"USD"`, "/amount/currency"},
 		{"not an object", `{"total":101,"currency":"CNY"}`, `101`, "/amount"},
 		{"unknown member", `"attach"`, `"attache"`, "/attache"},
@@ -112,7 +112,7 @@ func TestReentry(t *testing.T) {
 	spaced := strings.ReplaceAll(b.order("order-0001"), `","`, `" , "`)
 	require.Equal(t, 200, b.call("POST", nativePath, spaced).status, "spacing is no parameter")
 	for name, edits := range map[string][]string{
-		"amount": {"101", "102"}, "description": {"商品", "货"}, "attach": {"a1", "a2"}, "notify_url": {"notify/wx", "notify/wy"},
+		"amount": {":101", ":102"}, "description": {"商品", "货"}, "attach": {`"a1"`, `"a2"`}, "notify_url": {"notify/wx", "notify/wy"},
 		"time_expire": {`"attach"`, `"time_expire":"2099-01-01T00:00:00+08:00","attach"`},
 	} {
 		got := b.call("POST", nativePath, b.order("order-0001", edits...))
@@ -148,7 +148,7 @@ func TestReentry_Options(t *testing.T) {
 	fresh := b.native("order-0001")
 	_, err := b.provider.Open(t.Context(), "t1", old)
 	require.ErrorIs(t, err, providers.ErrUnknownCode)
-	b.refuses(b.call("POST", nativePath, b.order("order-0001", "101", "102")), 403, "OUT_TRADE_NO_USED")
+	b.refuses(b.call("POST", nativePath, b.order("order-0001", ":101", ":102")), 403, "OUT_TRADE_NO_USED")
 	_, err = b.provider.Pay(t.Context(), "t1", fresh)
 	require.NoError(t, err)
 	b.refuses(b.call("POST", nativePath, b.order("order-0001")), 400, "INVALID_REQUEST")

@@ -58,7 +58,7 @@ func TestWire_MerchantWithoutAPIKey(t *testing.T) {
 func TestWire_SignDetail(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		b := open(t, func(c *Config) { c.Options.OldSignDetail = old })
-		body := b.order("order-0001", "a1", strings.Repeat("汉", 120))
+		body := b.order("order-0001", `"a1"`, `"`+strings.Repeat("汉", 120)+`"`)
 		got := b.send("POST", nativePath, body, authorize(t, b.merchant, time.Now(), "POST", nativePath, "{}"))
 		detail := got.body["detail"].(map[string]any)
 		require.Equal(t, "signature", detail["field"])

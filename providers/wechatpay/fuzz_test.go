@@ -1,0 +1,78 @@
+package wechatpay
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
+)
+
+// Whatever is read as an authorization has all its fields and no quotes left.
+func FuzzAuthorization(f *testing.F) {
+	f.Add(scheme + ` mchid="1",nonce_str="n",signature="s",timestamp="1",serial_no="2"`)
+	f.Add(scheme + ` mchid="1", serial_no="2", timestamp="1",nonce_str="n",signature="s"`)
+	f.Add(scheme + ` mchid="1",`)
+	f.Add("Basic x")
+	f.Fuzz(func(t *testing.T, header string) {
+		read, err := parseAuthorization(header)
+		if err != nil {
+			return
+		}
+		for _, field := range []string{read.mchID, read.nonce, read.signature, read.timestamp, read.serial} {
+			if field == "" || strings.Contains(field, `"`) || !strings.Contains(header, `="`+field+`"`) {
+				t.Fatalf("field %q of %q", field, header)
+			}
+		}
+	})
+}
+
+// A prepay body is either refused with a place, or an order that the book can
+// take.
+func FuzzPrepay(f *testing.F) {
+	f.Add([]byte(`{"appid":"a","mchid":"m","description":"d","out_trade_no":"order-1","notify_url":"https://a/b","amount":{"total":1}}`))
+	f.Add([]byte(`{"amount":{"total":1.0}}`))
+	f.Add([]byte(`{"appid":null}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var read orderParams
+		value, refused := fill(body, prepayForm(native), false, &read)
+		if refused != nil {
+			if refused.status != 400 || refused.code != "PARAM_ERROR" || !json.Valid(encode(refused.detail)) {
+				t.Fatalf("refused with %+v", refused)
+			}
+			return
+		}
+		if read.Amount.Total < 1 || read.Amount.Total > maxFen || len(read.OutTradeNo) < 6 || len(read.OutTradeNo) > 32 {
+			t.Fatalf("accepted %+v", read)
+		}
+		if fingerprint(native, value) != fingerprint(native, value) {
+			t.Fatal("the fingerprint changes")
+		}
+	})
+}
+
+// No bytes make the dialect panic, and what does not open says nothing.
+func FuzzNotificationDecrypt(f *testing.F) {
+	merchant := Merchant{MchID: "m", APIv3Key: vectorAPIKey}
+	ring := &keyring{merchants: map[string]*account{"m": {Merchant: merchant}}}
+	d := &Dialect{ring: ring, notifyAt: map[string]string{}}
+	sealed, err := news{event: eventPaid, kind: "transaction", associated: "transaction", apiKey: vectorAPIKey,
+		plain: []byte(`{"out_trade_no":"order-1","amount":{"total":101}}`)}.sealed("id")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed)
+	f.Add([]byte(`{"resource":{"ciphertext":"AAAA","nonce":"0123456789ab"}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		request := &proxy.Request{Method: "POST", Target: "/notify", Body: body}
+		facts := d.Request(request)
+		if facts.Operation != faults.Other && facts.Account != "m" {
+			t.Fatalf("%+v", facts)
+		}
+		_ = d.Body(request, nil)
+		if edited, err := d.EditRequest(request, faults.Edit{Amount: faults.AmountPlusOne}); err == nil && d.Request(edited).Operation == faults.Other {
+			t.Fatal("an edited notification no longer opens")
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package wechatpay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers"
+)
+
+// shop is a small merchant behind real HTTP: it verifies, decrypts and counts.
+type shop struct {
+	t      *testing.T
+	config Config
+	server *httptest.Server
+	mu     sync.Mutex
+	paid   map[string]int
+	back   map[string]int
+}
+
+func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || !signedBy(s.t, s.config, r.Header, body) {
+		http.Error(w, `{"code":"FAIL"}`, http.StatusUnauthorized)
+		return
+	}
+	var outer envelope
+	var inner struct {
+		OutTradeNo  string `json:"out_trade_no"`
+		OutRefundNo string `json:"out_refund_no"`
+	}
+	if err := json.Unmarshal(body, &outer); err != nil {
+		http.Error(w, "", http.StatusBadRequest)
+		return
+	}
+	plain, err := unseal(s.config.Merchants[0].APIv3Key, outer.Resource.Nonce, outer.Resource.AssociatedData, outer.Resource.Ciphertext)
+	if err != nil || json.Unmarshal(plain, &inner) != nil {
+		http.Error(w, "", http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if outer.EventType == "REFUND.SUCCESS" {
+		s.back[inner.OutRefundNo]++
+	} else {
+		s.paid[inner.OutTradeNo]++
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Deliver implements providers.Courier over real HTTP.
+func (s *shop) Deliver(ctx context.Context, _ faults.Trial, request *proxy.Request) (int, error) {
+	sent, err := http.NewRequestWithContext(ctx, request.Method, s.server.URL+request.Target, bytes.NewReader(request.Body))
+	if err != nil {
+		return 0, fmt.Errorf("make a delivery: %w", err)
+	}
+	sent.Header = request.Header.Std()
+	answer, err := http.DefaultClient.Do(sent)
+	if err != nil {
+		return 0, fmt.Errorf("deliver: %w", err)
+	}
+	return answer.StatusCode, answer.Body.Close()
+}
+
+type nowhere struct{}
+
+func (nowhere) Record(context.Context, faults.Trial, journal.Record) {}
+
+// A shopper pays, the merchant is told, refunds, and is told again; two
+// hundred trials at once, over real HTTP.
+func TestWalk_HundredsOfTrialsAtOnce(t *testing.T) {
+	config := testConfig(t)
+	config.Factor = 1_000_000
+	s := &shop{t: t, config: config, paid: map[string]int{}, back: map[string]int{}}
+	s.server = httptest.NewServer(s)
+	defer s.server.Close()
+	provider, err := New(config, Ports{Recorder: nowhere{}, Courier: s, Clock: clock.System{}})
+	require.NoError(t, err)
+	wire := httptest.NewServer(provider.Wire())
+	defer wire.Close()
+
+	const trials = 200
+	var parts []providers.Part
+	for i := range trials {
+		parts = append(parts, providers.Part{Trial: faults.Trial(fmt.Sprintf("t%d", i)), Balance: payment.Fen(101)})
+	}
+	require.NoError(t, provider.Cast(parts))
+	var group sync.WaitGroup
+	for i := range trials {
+		group.Go(func() { walk(t, config, wire.URL, provider, i) })
+	}
+	group.Wait()
+	require.Eventually(t, func() bool { return len(provider.Outstanding()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, provider.Close())
+	require.NoError(t, provider.Audit())
+	require.Len(t, s.paid, trials)
+	require.Len(t, s.back, trials)
+	for i := range trials {
+		balance, err := provider.Balance(faults.Trial(fmt.Sprintf("t%d", i)))
+		require.NoError(t, err)
+		require.Equal(t, payment.Fen(101), balance)
+		require.Equal(t, 1, s.paid[fmt.Sprintf("order-%d", i)])
+		require.Equal(t, 1, s.back[fmt.Sprintf("refund-%d", i)])
+	}
+}
+
+func walk(t *testing.T, config Config, url string, provider *Provider, i int) {
+	trial, number := faults.Trial(fmt.Sprintf("t%d", i)), fmt.Sprintf("order-%d", i)
+	b := &bench{t: t, config: config, merchant: config.Merchants[0]}
+	placed := post(t, b, url, trial, nativePath, b.order(number))
+	if _, err := provider.Pay(context.Background(), trial, placed["code_url"]); err != nil {
+		t.Error(err)
+	}
+	post(t, b, url, trial, refundPath, refundBody(number, fmt.Sprintf("refund-%d", i), 101))
+}
+
+func post(t *testing.T, b *bench, url string, trial faults.Trial, path, body string) map[string]string {
+	request, err := http.NewRequest("POST", url+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	request.Header.Set("Authorization", authorize(t, b.merchant, time.Now(), "POST", path, body))
+	request.Header.Set(providers.TrialHeader, string(trial))
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != 200 || !signedBy(t, b.config, answer.Header, raw) {
+		t.Errorf("%s: %d %s %v", path, answer.StatusCode, raw, err)
+	}
+	read := map[string]string{}
+	_ = json.Unmarshal(raw, &read) // members that are no text are not needed
+	return read
+}
