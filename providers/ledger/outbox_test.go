@@ -136,3 +136,21 @@ func TestAgenda_CloseDropsAndWaits(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 	})
 }
+
+func TestOutbox_PatienceEndsInNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, agenda, man, written := outbox(yes)
+		box.Send(ledger.Notification{Trial: "t1", Deliver: func(ctx context.Context, n int) ledger.Delivery {
+			if n == 0 {
+				<-ctx.Done()
+				return ledger.Delivery{Err: ctx.Err()}
+			}
+			return man.deliver(ctx, n)
+		}})
+		for len(agenda.Outstanding()) > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.Equal(t, []time.Duration{2 * time.Second}, man.at, "a second of patience, a second of the calendar")
+		require.Equal(t, []string{"unanswered", "acknowledged"}, written.states(journal.DeliveryEntry))
+	})
+}

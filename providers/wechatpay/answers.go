@@ -40,11 +40,14 @@ type desk struct {
 	clock clock.Clock
 }
 
+// good makes and signs an answer that does not refuse. asked is the request's
+// Wechatpay-Serial.
 func (d desk) good(r reply, asked string) (*proxy.Answer, error) {
 	answer := d.dressed(r.status, 0, r.body)
 	return answer, d.sign(answer, asked)
 }
 
+// bad makes an answer that refuses, spelled and signed as the options say.
 func (d desk) bad(f *failure, asked string) (*proxy.Answer, error) {
 	code := f.code
 	if d.ring.config.Options.LegacyCodes {
@@ -126,10 +129,13 @@ func truncated(message string) string {
 	return message[:cut]
 }
 
+// unauthorized refuses to believe who asks. Nothing was executed (§2.2).
 func unauthorized(message string) *failure {
 	return &failure{401, "SIGN_ERROR", message, internalBadSignature, nil}
 }
 
+// noSuchPath answers what the mock does not serve. Its code is no business
+// code, so that no client takes it for "no such order".
 func noSuchPath(method, target string) *failure {
 	return &failure{404, "NOT_FOUND", fmt.Sprintf("请求的接口不存在: %s %s", method, target), internalOther, nil}
 }

@@ -21,6 +21,7 @@ type route struct {
 // lookup is what a query names the order by.
 type lookup int
 
+// The ways to name an order.
 const (
 	byTradeNumber lookup = iota
 	byTransaction
@@ -46,6 +47,8 @@ func routeOf(target string) (route, bool) {
 	return route{}, false
 }
 
+// payRoute reads what follows /v3/pay/transactions. Combined orders will get a
+// route of their own beside it.
 func payRoute(parts []string) (route, bool) {
 	switch {
 	case len(parts) == 1 && parts[0] == "codepay":
@@ -71,6 +74,7 @@ func payRoute(parts []string) (route, bool) {
 	return route{}, false
 }
 
+// refundRoute reads what follows /v3/refund/domestic/refunds.
 func refundRoute(parts []string) (route, bool) {
 	if len(parts) == 0 {
 		return route{operation: faults.Refund, method: http.MethodPost}, true

@@ -43,6 +43,7 @@ func (p *Provider) certificates(c call) (reply, *failure) {
 	return reply{200, encode(map[string]any{"data": listed})}, nil
 }
 
+// valid reports whether a certificate is published and signs at that time.
 func valid(certificate PlatformCertificate, now time.Time) bool {
 	return !certificate.Effective.After(now) && certificate.Expires.After(now)
 }

@@ -41,6 +41,8 @@ func (p *Provider) codepay(c call) (reply, *failure) {
 	return p.charge(c, o, shown)
 }
 
+// reenterCodepay decides on a number that is in use. A barcode order that is
+// paid answers so even to the identical request: the pay call is not a query.
 func (p *Provider) reenterCodepay(c call, o *order, print [sha256.Size]byte) *failure {
 	p.age(c.ctx, o)
 	switch {

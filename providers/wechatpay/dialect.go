@@ -288,6 +288,7 @@ func (d *Dialect) remember(mchid, notifyURL string) {
 	d.notifyAt[mchid] = notifyURL
 }
 
+// remembered is where a merchant last wanted to be notified.
 func (d *Dialect) remembered(mchid string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

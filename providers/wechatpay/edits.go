@@ -39,6 +39,8 @@ func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Reques
 	return edited, nil
 }
 
+// editedRequest is a request's body with another amount: the order's total, or
+// what a refund asks for.
 func (d *Dialect) editedRequest(r *proxy.Request, found route, isCall bool, change faults.AmountChange) ([]byte, error) {
 	if !isCall {
 		return d.editedNotification(r, change)
@@ -157,6 +159,7 @@ func (d *Dialect) changeAuthorization(r *proxy.Request, change faults.SignatureC
 	return nil
 }
 
+// merchantKey is the key to sign a merchant's call with.
 func (d *Dialect) merchantKey(mchid string, change faults.SignatureChange) (crypto.Signer, error) {
 	if change == faults.SignatureWrongKey {
 		return d.stranger()
@@ -197,6 +200,8 @@ func (d *Dialect) changeSignature(header *proxy.Header, body []byte, change faul
 	return nil
 }
 
+// signAgain signs an edited message under its own nonce and serial, and under
+// its own timestamp unless that is to be stale.
 func (d *Dialect) signAgain(header *proxy.Header, body []byte, change faults.SignatureChange) error {
 	key := d.ring.named(header.First(headerSerial))
 	if key == nil {
@@ -222,6 +227,7 @@ func (d *Dialect) signAgain(header *proxy.Header, body []byte, change faults.Sig
 	return nil
 }
 
+// stale is a timestamp that no receiver may accept any more.
 func stale(now time.Time) string { return strconv.FormatInt(now.Add(-staleBy).Unix(), 10) }
 
 // broken is the signature with one bit of one byte changed: still base64, of

@@ -36,14 +36,18 @@ type place struct {
 	Location string `json:"location"`
 }
 
+// badParam refuses a parameter; the number is not consumed (§6.1).
 func badParam(at place, message string) *failure {
 	return &failure{400, "PARAM_ERROR", message, internalBadParam, at}
 }
 
+// invalid refuses what a rule or the order's state does not allow.
 func invalid(message string) *failure {
 	return &failure{400, "INVALID_REQUEST", message, internalOther, nil}
 }
 
+// orderNotExist, orderClosed and orderPaid are the answers about orders on
+// which merchants branch.
 func orderNotExist() *failure {
 	return &failure{404, "ORDER_NOT_EXIST", "订单不存在", internalOrderMissing, nil}
 }
@@ -56,10 +60,12 @@ func orderPaid() *failure {
 	return &failure{400, "ORDERPAID", "该订单已支付", internalAlreadyPaid, nil}
 }
 
+// resourceNotExists is the same for refunds, their orders and certificates.
 func resourceNotExists(message string) *failure {
 	return &failure{404, "RESOURCE_NOT_EXISTS", message, internalOrderMissing, nil}
 }
 
+// systemError says that nobody knows: the call may have been carried out.
 func systemError() *failure { return coded(500, "SYSTEM_ERROR") }
 
 // coded is a failure by its code alone, as faults and conducts name it. A

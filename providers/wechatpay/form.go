@@ -16,6 +16,7 @@ import (
 // before reading it gives each mistake the answer that the provider gives: the
 // member as a JSON pointer, its value, and what is wrong (§6).
 
+// kind is the JSON type of a member.
 type kind int
 
 const (
@@ -27,8 +28,8 @@ const (
 	wordsMember // a list of words
 )
 
-// member is one member of an object. Lengths are in bytes for text and items
-// for lists; bounds hold the value of a whole number.
+// member is one member of an object. Bounds are lengths of texts, numbers of
+// items of lists, and values of whole numbers.
 type member struct {
 	name     string
 	kind     kind
@@ -42,14 +43,15 @@ type member struct {
 // problem is what is wrong with a body.
 type problem struct {
 	place
-	extra bool // a member that the API does not have
+	internal int // the tail of Request-ID
 }
 
 // failure is the answer to the problem.
 func (p *problem) failure() *failure {
 	made := badParam(p.place, fmt.Sprintf("输入源“/body%s”规则校验失败，%s", p.Field, p.Issue))
-	if p.extra {
-		made.internal = internalExtraMember
+	made.internal = p.internal
+	if p.Value == nil && (p.Field == "/payer" || p.Field == "/payer/openid") {
+		made.internal = internalNoOpenID
 	}
 	return made
 }
@@ -89,6 +91,9 @@ func fill(body []byte, form []member, allowExtra bool, target any) (map[string]a
 	return value, nil
 }
 
+// check finds the first thing wrong with an object: its own members in the
+// form's order, then members that the form does not have. A null counts as
+// absent, as most clients' encoders mean it.
 func check(form []member, value map[string]any, at string, allowExtra bool) *problem {
 	for _, m := range form {
 		found, present := value[m.name]
@@ -108,7 +113,7 @@ func check(form []member, value map[string]any, at string, allowExtra bool) *pro
 	for _, name := range sortedNames(value) {
 		if !slices.ContainsFunc(form, func(m member) bool { return m.name == name }) {
 			wrong := wrongAt(at+"/"+name, value[name], "不支持的参数")
-			wrong.extra = true
+			wrong.internal = internalExtraMember
 			return wrong
 		}
 	}
@@ -125,10 +130,12 @@ func sortedNames(value map[string]any) []string {
 	return names
 }
 
+// wrongAt is a problem with the member at a JSON pointer.
 func wrongAt(field string, value any, issue string) *problem {
-	return &problem{place: place{Field: field, Value: value, Issue: issue, Location: "body"}}
+	return &problem{place{Field: field, Value: value, Issue: issue, Location: "body"}, internalBadParam}
 }
 
+// check finds what is wrong with the member's value, which is not null.
 func (m member) check(value any, at string, allowExtra bool) *problem {
 	switch m.kind {
 	case textMember:
@@ -151,6 +158,8 @@ func (m member) check(value any, at string, allowExtra bool) *problem {
 	return nil
 }
 
+// checkText measures the least length in bytes and the greatest in characters:
+// the limits of §1 are generous to Chinese texts in practice.
 func (m member) checkText(value any, at string) *problem {
 	written, ok := value.(string)
 	switch {
@@ -183,11 +192,13 @@ func (m member) checkWhole(value any, at string) *problem {
 	}
 	if number < m.min || (m.max > 0 && number > m.max) {
 		wrong := wrongAt(at, value, fmt.Sprintf("数值 %d 超出范围", number))
+		wrong.internal = internalOutOfRange
 		return wrong
 	}
 	return nil
 }
 
+// checkList checks each item of a list as the member's own kind of item.
 func (m member) checkList(value any, at string, allowExtra bool) *problem {
 	items, ok := value.([]any)
 	if !ok {

@@ -31,6 +31,7 @@ type identity struct {
 	pair   *signer
 }
 
+// datedIdentity is a platform certificate with its key.
 type datedIdentity struct {
 	identity
 	certificate PlatformCertificate
@@ -72,6 +73,7 @@ func newKeyring(config Config) (*keyring, error) {
 	return ring, nil
 }
 
+// add checks a merchant account and parses its key.
 func (r *keyring) add(merchant Merchant) error {
 	if merchant.MchID == "" || merchant.AppID == "" || merchant.Serial == "" {
 		return errors.New("mchid, appid or serial is missing")
@@ -118,6 +120,7 @@ func (r *keyring) answering(serial string, now time.Time) (key *identity, known 
 	return certificate, serial == "" || r.named(serial) != nil
 }
 
+// fallback is the key when the wished one does not exist.
 func (r *keyring) fallback(certificate *identity) *identity {
 	if r.public != nil {
 		return r.public

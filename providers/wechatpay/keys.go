@@ -70,6 +70,7 @@ func (k Keys) Certificate(effective time.Time) (PlatformCertificate, error) {
 		Effective: effective.Truncate(time.Second), Expires: effective.Add(certificateLife).Truncate(time.Second)}, nil
 }
 
+// platformKey makes a key of the kind that was chosen.
 func (k Keys) platformKey() (Key, error) {
 	if k.Standard {
 		return generateStandard()
@@ -120,6 +121,7 @@ func certify(name pkix.Name, pair crypto.Signer, from time.Time) (serial, text s
 	return fmt.Sprintf("%X", number), inPEM("CERTIFICATE", der), nil
 }
 
+// inPEM writes one PEM block.
 func inPEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
@@ -137,8 +139,10 @@ func publicPEM(key *Key) (string, error) {
 	return inPEM("PUBLIC KEY", der), nil
 }
 
+// errNotRSA says that a text is no RSA key.
 var errNotRSA = errors.New("not an RSA key in PEM")
 
+// readPublic reads a PKIX public key.
 func readPublic(text string) (*rsa.PublicKey, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
@@ -155,6 +159,7 @@ func readPublic(text string) (*rsa.PublicKey, error) {
 	return key, nil
 }
 
+// readPrivate reads a PKCS#8 private key.
 func readPrivate(text string) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {

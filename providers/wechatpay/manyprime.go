@@ -23,6 +23,7 @@ type Key struct {
 	Primes []string `json:"primes"`
 }
 
+// The shape of keys.
 const (
 	keyBits      = 2048
 	fastPrimes   = 8 // 8 of 256 bits: 0.25 ms a signature
@@ -56,6 +57,7 @@ func generateStandard() (Key, error) {
 	return keyOf(made.Primes), nil
 }
 
+// keyOf keeps a key's primes.
 func keyOf(primes []*big.Int) Key {
 	key := Key{Primes: make([]string, len(primes))}
 	for i, prime := range primes {
@@ -84,6 +86,8 @@ func fastPrime() (*big.Int, error) {
 	return fastPrime()
 }
 
+// contains guards against one prime twice: the modulus would then not be
+// square-free, and the theorem would not hold.
 func contains(primes []*big.Int, prime *big.Int) bool {
 	for _, known := range primes {
 		if known.Cmp(prime) == 0 {

@@ -80,6 +80,7 @@ type refundNotice struct {
 	Amount              refundNoticeMoney `json:"amount"`
 }
 
+// refundNoticeMoney has no currency, unlike the answers (§5).
 type refundNoticeMoney struct {
 	Total       int64 `json:"total"`
 	Refund      int64 `json:"refund"`
@@ -104,6 +105,7 @@ func (p *Provider) notifyRefunded(ctx context.Context, r *refund, done ledger.Re
 		ledger.Notification{Trial: o.trial, About: ledger.AboutRefund(done, o.paid.ProviderReference)})
 }
 
+// news is what an order's merchant is told, under that merchant's key.
 func (p *Provider) news(o *order, event, summary, kind string, plain []byte) news {
 	told := news{event: event, summary: summary, kind: kind, plain: plain, created: p.ports.Clock.Now(),
 		apiKey: o.account.APIv3Key, associated: kind}

@@ -147,8 +147,11 @@ func (p *Provider) age(ctx context.Context, o *order) {
 	}
 }
 
+// expired reports whether the last moment to pay has passed. The order is not
+// closed by that (§3.1).
 func (o *order) expired(now time.Time) bool { return now.After(o.expires) }
 
+// amount is what the order asks for.
 func (o *order) amount() payment.Money { return payment.Fen(o.params.Amount.Total) }
 
 // capture takes the money and, but for barcodes, begins to notify. The lock is

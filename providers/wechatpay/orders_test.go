@@ -93,6 +93,9 @@ func TestPrepay_ParameterErrors(t *testing.T) {
 			require.NotEmpty(t, detail["issue"])
 		})
 	}
+	noPayer := b.call("POST", "/v3/pay/transactions/jsapi", b.order("order-0001"))
+	b.refuses(noPayer, 400, "PARAM_ERROR")
+	require.True(t, strings.HasSuffix(noPayer.header["Request-ID"][0], "-268501013"))
 	got := b.call("POST", nativePath, b.order("order-0001", b.merchant.AppID, "wx0000"))
 	b.refuses(got, 400, "APPID_MCHID_NOT_MATCH")
 	require.Equal(t, 200, b.call("POST", nativePath, b.order("order-0001")).status, "the number is not consumed")
@@ -162,6 +165,7 @@ func TestQuery_Refusals(t *testing.T) {
 	b.refuses(b.call("GET", "/v3/pay/transactions/out-trade-no/order-0001", ""), 400, "PARAM_ERROR")
 	b.merchant = b.config.Merchants[1]
 	b.refuses(b.query("order-0001"), 404, "ORDER_NOT_EXIST")
+	b.refuses(b.call("GET", "/v3/pay/transactions/id/none?mchid="+b.merchant.MchID, ""), 500, "INVALID_TRANSACTIONID")
 	other := b.call("GET", "/v3/pay/transactions/id/"+string(receipt.ProviderReference)+"?mchid="+b.merchant.MchID, "")
 	b.refuses(other, 404, "ORDER_NOT_EXIST")
 	require.True(t, strings.HasSuffix(other.header["Request-ID"][0], "-268447843"))

@@ -2,6 +2,7 @@ package wechatpay
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers/ledger"
@@ -22,6 +23,7 @@ func (p *Provider) query(c call) (reply, *failure) {
 	return reply{200, encode(o.transaction(p.told(c, o)))}, nil
 }
 
+// checkQueryAccount demands the asking merchant's own mchid in the query.
 func (p *Provider) checkQueryAccount(c call) *failure {
 	if named := queryOf(c.target).Get("mchid"); named != c.account.MchID {
 		refused := badParam(place{Field: "mchid", Value: named, Issue: "mchid不匹配", Location: "query"}, "mchid不匹配")
@@ -31,9 +33,14 @@ func (p *Provider) checkQueryAccount(c call) *failure {
 	return nil
 }
 
+// queried finds the order of a query. A transaction_id that is no number is a
+// 500 in the provider's own table of codes (§6.1).
 func (p *Provider) queried(c call) (*order, *failure) {
 	var o *order
 	if c.route.by == byTransaction {
+		if strings.Trim(c.route.number, "0123456789") != "" {
+			return nil, coded(0, "INVALID_TRANSACTIONID")
+		}
 		o = p.transactions[c.route.number]
 		if o != nil && o.account != c.account {
 			refused := orderNotExist()
@@ -92,6 +99,7 @@ func (p *Provider) close(c call) (reply, *failure) {
 	return reply{status: 204}, nil
 }
 
+// checkClose reads the body of a close, which only names the merchant.
 func (p *Provider) checkClose(c call) *failure {
 	var asked orderParams
 	if _, refused := fill(c.body, closeForm(), p.options.AllowUnknownMembers, &asked); refused != nil {
@@ -100,6 +108,8 @@ func (p *Provider) checkClose(c call) *failure {
 	return p.checkAccount(c, asked.MchID, nil)
 }
 
+// closeUnknown uses a number up that no order has: a prepay that was lost or is
+// still on its way can then create none (§3.3).
 func (p *Provider) closeUnknown(c call) (reply, *failure) {
 	if p.options.CloseUnknownRefused {
 		return reply{}, orderNotExist()

@@ -14,6 +14,7 @@ import (
 // is empty. A dialect must bear every message that a fault can make.
 type reading struct{ values map[string]any }
 
+// at follows a path of object members; nil where it breaks off.
 func (r reading) at(path ...string) any {
 	var value any = r.values
 	for _, name := range path {
@@ -26,6 +27,7 @@ func (r reading) at(path ...string) any {
 	return value
 }
 
+// text is the string at a path.
 func (r reading) text(path ...string) string {
 	value, _ := r.at(path...).(string)
 	return value

@@ -82,6 +82,8 @@ func (p *Provider) refundable(c call, asked refundParams) (*order, *failure) {
 	return o, nil
 }
 
+// mismatchedRefund is the refusal of a refund number with another amount or
+// order (§4.3).
 func mismatchedRefund() *failure {
 	return invalid("订单金额或退款金额与之前请求不一致，请核实后再试")
 }
@@ -112,6 +114,7 @@ func (p *Provider) accept(c call, o *order, asked refundParams) (ledger.Refund, 
 	return accepted, fresh, nil
 }
 
+// beyond tells a fully refunded order from one that has too little left.
 func (p *Provider) beyond(o *order) *failure {
 	if known, err := p.book.Payment(o.key); err == nil && known.Refunding == known.Amount {
 		return invalid("订单已全额退款")
@@ -167,6 +170,8 @@ type refundReply struct {
 	Amount              refundReplyMoney `json:"amount"`
 }
 
+// refundReplyMoney has the payer's and the settlement's amounts too, which are
+// the same as long as there are no coupons.
 type refundReplyMoney struct {
 	Total            int64  `json:"total"`
 	Refund           int64  `json:"refund"`
@@ -179,6 +184,7 @@ type refundReplyMoney struct {
 	Currency         string `json:"currency"`
 }
 
+// refundObject is a refund as answers show it.
 func refundObject(o *order, r ledger.Refund) refundReply {
 	shown := refundReply{RefundID: r.ProviderReference, OutRefundNo: string(r.Reference),
 		TransactionID: string(o.paid.ProviderReference), OutTradeNo: string(o.key.Reference), Channel: "ORIGINAL",
@@ -195,6 +201,7 @@ func refundObject(o *order, r ledger.Refund) refundReply {
 // receivedAccount is where refunds go: the wallet's balance.
 const receivedAccount = "支付用户零钱"
 
+// refundStatus is a refund's state in the wire's words (§4.2).
 func refundStatus(r ledger.Refund) string {
 	switch {
 	case r.Abnormal:

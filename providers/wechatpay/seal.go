@@ -14,6 +14,7 @@ const algorithm = "AEAD_AES_256_GCM"
 // nonceLength is AES-GCM's; clients panic on any other (§2.4).
 const nonceLength = 12
 
+// errUnsealable is wrapped by all that goes wrong in sealing and unsealing.
 var errUnsealable = errors.New("not sealed with this key")
 
 // seal encrypts and authenticates; the tag follows the ciphertext.
@@ -45,6 +46,7 @@ func unseal(key, nonce, associated, sealed string) ([]byte, error) {
 	return plain, nil
 }
 
+// gcmOf is AES-256-GCM under an APIv3 key, which must have 32 bytes.
 func gcmOf(key string) (cipher.AEAD, error) {
 	block, err := aes.NewCipher([]byte(key))
 	if err != nil || len(key) != 32 {

@@ -77,6 +77,7 @@ func (s span) removed(text []byte) []byte {
 	return splice(text, s.before, s.end, "")
 }
 
+// splice replaces the bytes from one offset to another in a copy.
 func splice(text []byte, from, to int, with string) []byte {
 	made := make([]byte, 0, len(text)-(to-from)+len(with))
 	made = append(append(made, text[:from]...), with...)
@@ -108,6 +109,8 @@ func changeAmount(text []byte, change faults.AmountChange, member string) ([]byt
 	return where.replaced(text, value), nil
 }
 
+// changed is an amount after the change, as it stands in JSON. A change that
+// changes nothing is refused: a pin must not count as fired by it.
 func changed(was int64, change faults.AmountChange) (string, error) {
 	becomes := was
 	switch change {

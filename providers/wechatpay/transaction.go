@@ -18,10 +18,12 @@ type transaction struct {
 	SceneInfo      *sceneDevice `json:"scene_info,omitempty"`
 }
 
+// payer is who paid, as the merchant knows them.
 type payer struct {
 	OpenID string `json:"openid"`
 }
 
+// sceneDevice echoes the terminal of the order.
 type sceneDevice struct {
 	DeviceID string `json:"device_id"`
 }

@@ -18,6 +18,8 @@ const maxBody = 1 << 20
 // Wire implements providers.Provider.
 func (p *Provider) Wire() http.Handler { return http.HandlerFunc(p.serve) }
 
+// serve is one exchange: the books change in handle, then the answer is made
+// and signed, and only then can anything happen to it.
 func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -86,6 +88,7 @@ func targetOf(r *http.Request) string {
 	return target
 }
 
+// checkHeaders refuses what some gateways of the provider refuse, by option.
 func (p *Provider) checkHeaders(r *http.Request) *failure {
 	if p.options.StrictHeaders {
 		for _, name := range []string{"User-Agent", "Accept"} {
@@ -133,6 +136,7 @@ func (p *Provider) authenticate(method, target, header string, body []byte) (*ac
 	return who, nil
 }
 
+// act carries a proven call out.
 func (p *Provider) act(c call) (reply, *failure) {
 	switch c.route.operation {
 	case faults.Create:
