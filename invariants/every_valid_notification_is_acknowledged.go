@@ -1,0 +1,69 @@
+package invariants
+
+import (
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+)
+
+func everyValidNotificationIsAcknowledged() Invariant {
+	return Invariant{
+		ID: "every-valid-notification-is-acknowledged",
+		Says: "An unaltered notification of a right amount for an order the merchant created is acknowledged by the first delivery " +
+			"after healing.",
+		Clauses: []Clause{{"first-after-healing", "the first delivery after healing is acknowledged"}},
+		check:   checkEveryValidNotificationIsAcknowledged,
+	}
+}
+
+func checkEveryValidNotificationIsAcknowledged(t *Trial) Judgement {
+	var judgement Judgement
+	answers := map[string]journal.Record{}
+	for _, record := range t.Messages {
+		if record.Message.Leg == faults.AnswerLeg {
+			answers[record.Message.ID] = record
+		}
+	}
+	any := false
+	judged := map[string]bool{}
+	for _, record := range t.Messages {
+		message := record.Message
+		notifies := message.Operation == faults.NotifyPayment || message.Operation == faults.NotifyRefund
+		unaltered := message.Seen == nil && message.Sent.Signature == journal.SignatureValid && message.Fate == journal.Passed
+		if !notifies || message.Leg != faults.RequestLeg || message.Copy > 0 || !unaltered || !t.rightAmount(message.Sent) {
+			continue
+		}
+		any = true
+		about := string(message.Operation) + string(message.Sent.MerchantReference) + string(message.Sent.RefundReference)
+		if t.Healed.IsZero() || record.At.Before(t.Healed) || judged[about] {
+			continue
+		}
+		judged[about] = true
+		answer, answered := answers[message.ID]
+		if !answered || answer.Message.Status/100 != 2 {
+			judgement.breach("first-after-healing", message.Sent.Amount, []journal.Ref{record.Ref(), answer.Ref()},
+				"a true notification was answered with %s after every fault had healed", statusOf(answer))
+		}
+	}
+	if !any {
+		judgement.NotApplicable = "no unaltered notification was delivered"
+	}
+	return judgement
+}
+
+func statusOf(answer journal.Record) string {
+	if answer.Message == nil {
+		return "nothing"
+	}
+	return "HTTP " + itoa(answer.Message.Status)
+}
+
+// rightAmount reports whether a notification speaks of an amount that the
+// shopper confirmed. What a merchant must answer to a wrong one is its choice.
+func (t *Trial) rightAmount(facts journal.Facts) bool {
+	for _, order := range t.Orders() {
+		if same(facts.Amount, order.Total) {
+			return true
+		}
+	}
+	return false
+}

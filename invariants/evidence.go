@@ -1,0 +1,130 @@
+// Package invariants says what must always be true of a payment system, and
+// judges the record of a run by it. Checks are pure functions of the evidence:
+// they reach no network, no Docker and no clock, and give the same verdict
+// tomorrow, on another machine.
+package invariants
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// Evidence is everything a check may see.
+type Evidence struct {
+	Header journal.Header
+	Plan   scenarios.Plan
+	Damage []journal.Damage
+	// Trials are those of the plan that were begun, and reruns of them, in the
+	// order of the plan.
+	Trials []*Trial
+	// Stopped says why the run ended early; "" if it came to its end.
+	Stopped string
+	Closed  bool // the run's last record is there
+	// Unattributed are the messages that were given to no trial.
+	Unattributed []journal.Record
+	// RefusedHosts were asked for by somebody and are no part of the run.
+	RefusedHosts []string
+	byID         map[faults.Trial]*Trial
+	owners       map[string][]*Trial
+}
+
+// Load reads the evidence of a run folder. It fails if there is no readable
+// plan or journal; damage inside is part of the evidence.
+func Load(folder journal.Folder) (*Evidence, error) {
+	plan, err := scenarios.ReadPlan(folder.Path(journal.PlanFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("load %s: %w: it has no %s", folder, journal.ErrNotAJournal, journal.PlanFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", folder, err)
+	}
+	e := NewEvidence(plan)
+	if e.Header, e.Damage, err = journal.Read(folder, func(record journal.Record) error {
+		e.Add(record)
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("load %s: %w", folder, err)
+	}
+	if err := journal.ReadSpans(folder, e.AddSpan); err != nil {
+		e.Damage = append(e.Damage, journal.Damage{What: err.Error()})
+	}
+	return e, nil
+}
+
+// NewEvidence is the evidence of a plan of which nothing is known yet.
+func NewEvidence(plan scenarios.Plan) *Evidence {
+	return &Evidence{Plan: plan, byID: map[faults.Trial]*Trial{}}
+}
+
+// Add takes a record into the evidence.
+func (e *Evidence) Add(record journal.Record) {
+	if stage := record.Stage; stage != nil && record.Trial == "" {
+		switch stage.Name {
+		case journal.RunClosed:
+			e.Closed = true
+		case journal.RunStopped:
+			e.Stopped = stage.Detail
+		}
+		return
+	}
+	if stage := record.Stage; stage != nil && stage.Name == journal.Refused && !slices.Contains(e.RefusedHosts, stage.Detail) {
+		e.RefusedHosts = append(e.RefusedHosts, stage.Detail)
+	}
+	if record.Trial == "" && record.Message != nil {
+		e.Unattributed = append(e.Unattributed, record)
+	}
+	if trial := e.trial(record.Trial); trial != nil {
+		trial.add(record)
+	}
+}
+
+// trial finds or begins a trial; nil for what is no trial of the plan.
+func (e *Evidence) trial(id faults.Trial) *Trial {
+	if known := e.byID[id]; known != nil {
+		return known
+	}
+	base, _, isRerun := strings.Cut(string(id), "~")
+	planned, batch, found := e.Plan.Find(faults.Trial(base))
+	if !found {
+		return nil
+	}
+	made := newTrial(id, planned, batch.Disturbs && !isRerun)
+	made.Rerun = isRerun
+	made.evidence = e
+	e.byID[id] = made
+	e.Trials = append(e.Trials, made)
+	return made
+}
+
+// AddSpan takes a span into the evidence. Spans of unknown traces are none of
+// its business; the trace ids of trials come with their records, so spans are
+// added after these.
+func (e *Evidence) AddSpan(span journal.Span) {
+	for _, trial := range e.traceOwners()[span.TraceID] {
+		trial.Spans = append(trial.Spans, span)
+	}
+}
+
+// traceOwners finds trials by trace id, once.
+func (e *Evidence) traceOwners() map[string][]*Trial {
+	if e.owners == nil {
+		e.owners = map[string][]*Trial{}
+		for _, trial := range e.Trials {
+			e.owners[trial.TraceID] = append(e.owners[trial.TraceID], trial)
+		}
+	}
+	return e.owners
+}
+
+// Find returns a trial by its id.
+func (e *Evidence) Find(id faults.Trial) (*Trial, bool) {
+	trial, found := e.byID[id]
+	return trial, found
+}

@@ -1,0 +1,152 @@
+package invariants
+
+import (
+	"fmt"
+
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+)
+
+// Outcome is what was concluded. The zero value proves nothing.
+type Outcome string
+
+// The outcomes. Violated beats inconclusive, which beats held; what is not
+// applicable has no say.
+const (
+	Inconclusive  Outcome = "inconclusive"
+	Held          Outcome = "held"
+	Violated      Outcome = "violated"
+	NotApplicable Outcome = "not-applicable"
+)
+
+// Worse merges two outcomes.
+func Worse(a, b Outcome) Outcome {
+	rank := map[Outcome]int{NotApplicable: 0, Held: 1, Inconclusive: 2, "": 2, Violated: 3}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// Invariant is one thing that must always be true.
+type Invariant struct {
+	ID   string
+	Says string // one sentence an accountant would sign
+	// Clauses are its parts; every breach names one.
+	Clauses []Clause
+	// Ours: a breach accuses payquake, not the merchant.
+	Ours  bool
+	check func(*Trial) Judgement
+	// absent says why it is never applicable yet; "" if it is checked.
+	absent string
+}
+
+// Clause is one part of an invariant.
+type Clause struct {
+	Name string
+	Says string
+}
+
+// Judgement is what one invariant says of one trial. The zero value: held.
+type Judgement struct {
+	NotApplicable string // why, if it is
+	Inconclusive  string // why, if nothing can be said
+	Breaches      []Breach
+	Mitigated     []Breach // would have been one, but the merchant made it good by itself
+}
+
+// Breach is one violation with its witness: the smallest set of records that
+// shows it.
+type Breach struct {
+	Clause  string
+	Reason  string
+	Money   payment.Money
+	Witness []journal.Ref
+}
+
+// Outcome is the judgement in a word.
+func (j Judgement) Outcome() Outcome {
+	switch {
+	case len(j.Breaches) > 0:
+		return Violated
+	case j.NotApplicable != "":
+		return NotApplicable
+	case j.Inconclusive != "":
+		return Inconclusive
+	default:
+		return Held
+	}
+}
+
+func (j *Judgement) breach(clause string, money payment.Money, witness []journal.Ref, reason string, words ...any) {
+	j.Breaches = append(j.Breaches, Breach{Clause: clause, Money: money, Witness: witness, Reason: fmt.Sprintf(reason, words...)})
+}
+
+// Catalogue lists every invariant.
+func Catalogue() []Invariant {
+	return []Invariant{
+		noLostPayment(), noDoubleCharge(), noPhantomPayment(), noWrongAmount(), noRefundBeyondCapture(), noLostRefund(),
+		noDoubleFulfilment(), noLostFulfilment(), noStateRegression(), noForgedMessageAccepted(), noUnkeptAcknowledgement(),
+		everyValidNotificationIsAcknowledged(), everyPaymentReachesTerminalState(), everyWillingShopperCanPay(),
+		everyPaymentIsTraced(), moneyIsConserved(), everyFaultIsAccounted(),
+		{ID: "merchant-balances-add-up", Says: "Every balance the merchant keeps equals its entries; split + commission + rest = settle amount.",
+			absent: "this merchant keeps orders, not balances"},
+		{ID: "merchant-books-match-statement", Says: "Every statement row is booked, or is a day shift or suspense item inside the holding period, or is reported.",
+			absent: "no provider issues statements in this version"},
+		{ID: "merchant-reports-discrepancies", Says: "Every injected statement difference is listed once in its class.",
+			absent: "no provider issues statements in this version"},
+		{ID: "no-personal-data-in-telemetry", Says: "Planted personal data appears in no span, log or message to a party that has no business with it.",
+			absent: "no personal data is planted in this version"},
+	}
+}
+
+// Lookup finds an invariant by id.
+func Lookup(id string) (Invariant, bool) {
+	for _, invariant := range Catalogue() {
+		if invariant.ID == id {
+			return invariant, true
+		}
+	}
+	return Invariant{}, false
+}
+
+// Check judges one trial by one invariant. What must be known before anything
+// can be said is checked here, for all: a check that panics is inconclusive.
+func (i Invariant) Check(t *Trial) (judgement Judgement) {
+	if i.absent != "" {
+		return Judgement{NotApplicable: i.absent}
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			judgement = Judgement{Inconclusive: fmt.Sprintf("the check panicked: %v", cause)}
+		}
+	}()
+	judgement = i.check(t)
+	if len(judgement.Breaches) > 0 && t.Contradiction != "" && !i.Ours {
+		return Judgement{Inconclusive: "its messages cannot be told from another trial's: " + t.Contradiction}
+	}
+	if judgement.Outcome() == Held {
+		judgement.Inconclusive = t.unsettled()
+	}
+	return judgement
+}
+
+// unsettled says why nothing that seems right can be believed of the trial.
+func (t *Trial) unsettled() string {
+	switch {
+	case t.Contradiction != "":
+		return "its messages cannot be told from another trial's: " + t.Contradiction
+	case !t.Rested && t.BoundPassed == "":
+		return "the trial did not come to its end"
+	default:
+		return ""
+	}
+}
+
+// atRest is the judgement to give instead of one that needs the books at rest.
+func (t *Trial) atRest() (Judgement, bool) {
+	if t.Rested || t.BoundPassed != "" {
+		return Judgement{}, true
+	}
+	return Judgement{Inconclusive: "the trial did not come to its end"}, false
+}

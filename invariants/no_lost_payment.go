@@ -1,0 +1,62 @@
+package invariants
+
+import (
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+)
+
+func noLostPayment() Invariant {
+	return Invariant{
+		ID: "no-lost-payment",
+		Says: "At rest, every capture in the provider's book for this merchant is booked as paid on the order it was made for, " +
+			"or is returned, or its return is under way, or it was handed over.",
+		Clauses: []Clause{
+			{"booked-or-returned", "a capture is booked on its order, returned, or handed over"},
+			{"known-order", "a capture belongs to an order that the merchant knows"},
+		},
+		check: checkNoLostPayment,
+	}
+}
+
+func checkNoLostPayment(t *Trial) Judgement {
+	judgement, resting := t.atRest()
+	captures := t.Captures()
+	if len(captures) == 0 && resting {
+		return Judgement{NotApplicable: "nothing was captured"}
+	}
+	if !resting {
+		return judgement
+	}
+	for _, order := range t.Orders() {
+		for _, capture := range order.Captures {
+			if capture.Kept().Minor <= 0 || order.booked(capture) || order.handed(string(capture.Reference)) {
+				continue
+			}
+			judgement.breach("booked-or-returned", capture.Kept(), []journal.Ref{capture.Record, order.Entry},
+				"the provider captured %s under reference %s; the merchant's books call the order %q and do not have it",
+				capture.Amount, capture.Reference, order.State)
+		}
+	}
+	for _, capture := range t.look().strangers {
+		if capture.Kept().Minor > 0 {
+			judgement.breach("known-order", capture.Kept(), []journal.Ref{capture.Record},
+				"the provider captured %s under reference %s, which belongs to no order of the merchant", capture.Amount, capture.Reference)
+		}
+	}
+	return judgement
+}
+
+// booked reports whether the merchant has the capture in its books as money
+// for this order. A second capture of a paid order that the books show as
+// captured is known to the merchant; whether it may keep it is another rule's
+// matter.
+func (o Order) booked(capture Capture) bool {
+	paid := o.State == payment.OrderPaid || o.State == payment.OrderRefunded
+	for _, record := range o.Payments {
+		state := payment.State(record.Entry.State)
+		if record.Entry.MerchantReference == capture.Reference && (state == payment.Captured || state == payment.Returned) {
+			return paid
+		}
+	}
+	return false
+}

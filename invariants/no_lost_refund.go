@@ -1,0 +1,74 @@
+package invariants
+
+import (
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+)
+
+func noLostRefund() Invariant {
+	return Invariant{
+		ID: "no-lost-refund",
+		Says: "Every refund the merchant calls done, and every order it calls refunded, is successful in the provider's book for that " +
+			"gross amount; every refund, cancel or reverse that the merchant asked for and that moved money is in its books.",
+		Clauses: []Clause{
+			{"done-is-done", "a refund that the merchant calls done moved its amount at the provider"},
+			{"refunded-is-refunded", "an order called refunded had all that was captured for it returned"},
+			{"moved-is-booked", "money that went back is in the merchant's books"},
+		},
+		check: checkNoLostRefund,
+	}
+}
+
+func checkNoLostRefund(t *Trial) Judgement {
+	judgement, resting := t.atRest()
+	if !resting {
+		return judgement
+	}
+	moved := map[payment.RefundReference]journal.Record{}
+	for _, record := range t.Postings {
+		if record.Posting.Kind == journal.RefundPosting {
+			moved[record.Posting.RefundReference] = record
+		}
+	}
+	booked := map[payment.RefundReference]bool{}
+	any := len(moved) > 0
+	for _, order := range t.Orders() {
+		any = any || len(order.Refunds) > 0 || order.State == payment.OrderRefunded
+		for _, record := range order.Refunds {
+			entry := record.Entry
+			booked[entry.RefundReference] = true
+			posting, did := moved[entry.RefundReference]
+			if payment.RefundState(entry.State) == payment.RefundDone && (!did || !same(posting.Posting.Amount, entry.Amount)) {
+				judgement.breach("done-is-done", entry.Amount, []journal.Ref{record.Ref()},
+					"the merchant calls refund %s of %s done; the provider's book does not have it so", entry.RefundReference, entry.Amount)
+			}
+		}
+		checkRefundedOrder(order, &judgement)
+	}
+	for reference, record := range moved {
+		if !booked[reference] {
+			judgement.breach("moved-is-booked", record.Posting.Amount, []journal.Ref{record.Ref()},
+				"the provider refunded %s under %s, which is not in the merchant's books", record.Posting.Amount, reference)
+		}
+	}
+	if !any {
+		judgement.NotApplicable = "nothing was refunded"
+	}
+	return judgement
+}
+
+func checkRefundedOrder(order Order, judgement *Judgement) {
+	kept, found := order.mainCapture()
+	if !found {
+		return
+	}
+	missing := kept.Kept()
+	if order.State == payment.OrderRefunded && missing.Minor > 0 {
+		judgement.breach("refunded-is-refunded", missing, []journal.Ref{order.Entry, kept.Record},
+			"the merchant calls the order refunded; the provider still holds %s of %s for it", missing, kept.Amount)
+	}
+	if more(order.Refunded, kept.Returned) && order.State != payment.OrderRefunded {
+		judgement.breach("refunded-is-refunded", minus(order.Refunded, kept.Returned), []journal.Ref{order.Entry, kept.Record},
+			"the merchant's books say that %s of the order went back; at the provider it was %s", order.Refunded, kept.Returned)
+	}
+}

@@ -1,0 +1,63 @@
+package invariants
+
+import (
+	"time"
+
+	"github.com/payquake/payquake/journal"
+)
+
+func noPhantomPayment() Invariant {
+	return Invariant{
+		ID: "no-phantom-payment",
+		Says: "The merchant never treats an order with a price as paid unless the provider's book had, by then, captured that " +
+			"order's own merchant reference into this merchant's account.",
+		Clauses: []Clause{
+			{"captured-by-then", "an order becomes paid only after one of its own references was captured"},
+			{"released-after-capture", "goods leave only after that"},
+		},
+		check: checkNoPhantomPayment,
+	}
+}
+
+// clockSlack is how far apart the clocks of two processes of one machine may
+// read the same moment.
+const clockSlack = 50 * time.Millisecond
+
+func checkNoPhantomPayment(t *Trial) Judgement {
+	var judgement Judgement
+	any := false
+	for _, order := range t.Orders() {
+		first, captured := order.firstOwnCapture()
+		paid, was := order.EverPaid()
+		any = any || was || len(order.Released) > 0
+		if was && (!captured || (!paid.At.IsZero() && paid.At.Add(clockSlack).Before(first.At))) {
+			judgement.breach("captured-by-then", order.Total, []journal.Ref{paid.Record, order.Placed},
+				"the merchant calls the order paid; the provider had captured none of its references by then")
+		}
+		for _, release := range order.Released {
+			if !captured || release.At.Add(clockSlack).Before(first.At) {
+				judgement.breach("released-after-capture", order.Total, []journal.Ref{release.Record, order.Placed},
+					"the goods were released; the provider had captured none of the order's references by then")
+				break
+			}
+		}
+	}
+	if !any {
+		judgement.NotApplicable = "no order was treated as paid"
+	}
+	return judgement
+}
+
+// firstOwnCapture is the order's earliest capture.
+func (o Order) firstOwnCapture() (Capture, bool) {
+	if len(o.Captures) == 0 {
+		return Capture{}, false
+	}
+	first := o.Captures[0]
+	for _, capture := range o.Captures {
+		if capture.At.Before(first.At) {
+			first = capture
+		}
+	}
+	return first, true
+}

@@ -1,0 +1,106 @@
+package invariants
+
+import (
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+)
+
+func noRefundBeyondCapture() Invariant {
+	return Invariant{
+		ID: "no-refund-beyond-capture",
+		Says: "Refunds of a payment, and the refunds the merchant has confirmed or booked for it, never exceed its capture; no money " +
+			"goes back unasked for goods that left, except for a duplicate; one refund request moves its amount once.",
+		Clauses: []Clause{
+			{"provider-within-capture", "the provider's refunds of a payment do not exceed its capture"},
+			{"books-within-capture", "the merchant's refunds of a payment do not exceed its capture"},
+			{"only-what-was-asked", "what goes back of the payment that is kept for an order is what was asked for, once"},
+		},
+		check: checkNoRefundBeyondCapture,
+	}
+}
+
+func checkNoRefundBeyondCapture(t *Trial) Judgement {
+	var judgement Judgement
+	any := len(t.providerRefunds()) > 0
+	for _, order := range t.Orders() {
+		any = any || len(order.Refunds) > 0
+		for _, capture := range order.Captures {
+			if more(capture.Returned, capture.Amount) {
+				judgement.breach("provider-within-capture", minus(capture.Returned, capture.Amount),
+					append(t.refundWitness(capture.Reference), capture.Record),
+					"%s of a capture of %s went back", capture.Returned, capture.Amount)
+			}
+		}
+		checkBookedRefunds(t, order, &judgement)
+		checkOnlyAsked(t, order, &judgement)
+	}
+	if !any {
+		judgement.NotApplicable = "nothing was refunded"
+	}
+	return judgement
+}
+
+func checkBookedRefunds(t *Trial, order Order, judgement *Judgement) {
+	sums := map[string]payment.Money{}
+	witness := map[string][]journal.Ref{}
+	for _, record := range order.Refunds {
+		if payment.RefundState(record.Entry.State) == payment.RefundRefused {
+			continue
+		}
+		id := record.Entry.PaymentID
+		sums[id] = plus(sums[id], record.Entry.Amount)
+		witness[id] = append(witness[id], record.Ref())
+	}
+	for _, record := range order.Payments {
+		capture, found := order.captureOf(record.Entry.MerchantReference)
+		if sum := sums[record.Entry.PaymentID]; found && more(sum, capture.Amount) {
+			judgement.breach("books-within-capture", minus(sum, capture.Amount), append(witness[record.Entry.PaymentID], capture.Record),
+				"the merchant's books refund %s of a capture of %s", sum, capture.Amount)
+		}
+	}
+}
+
+// checkOnlyAsked: of the capture that pays for the order, no more may go back
+// than was asked for. Captures beside it are duplicates, late or of a wrong
+// amount, and go back unasked.
+func checkOnlyAsked(t *Trial, order Order, judgement *Judgement) {
+	if _, paid := order.EverPaid(); !paid {
+		return
+	}
+	kept, found := order.mainCapture()
+	if !found {
+		return
+	}
+	var asked payment.Money
+	for _, amount := range t.asked(order.ID) {
+		asked = plus(asked, amount)
+	}
+	if more(kept.Returned, asked) {
+		judgement.breach("only-what-was-asked", minus(kept.Returned, asked), append(t.refundWitness(kept.Reference), kept.Record),
+			"%s was asked back, and %s went back", asked, kept.Returned)
+	}
+}
+
+// mainCapture is the capture that pays for the order: the one of the right
+// amount of which the least went back.
+func (o Order) mainCapture() (Capture, bool) {
+	var main Capture
+	found := false
+	for _, capture := range o.Captures {
+		if same(capture.Amount, o.Total) && (!found || more(main.Returned, capture.Returned)) {
+			main, found = capture, true
+		}
+	}
+	return main, found
+}
+
+func (t *Trial) refundWitness(reference payment.MerchantReference) []journal.Ref {
+	var witness []journal.Ref
+	for _, record := range t.Postings {
+		kind := record.Posting.Kind
+		if record.Posting.MerchantReference == reference && (kind == journal.RefundPosting || kind == journal.ReversePosting) {
+			witness = append(witness, record.Ref())
+		}
+	}
+	return witness
+}

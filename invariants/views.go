@@ -1,0 +1,181 @@
+package invariants
+
+import (
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+)
+
+// look builds the views of a trial once.
+func (t *Trial) look() *views {
+	if t.views != nil {
+		return t.views
+	}
+	b := &builder{trial: t, index: map[string]int{}, byReference: map[payment.MerchantReference]string{}}
+	b.placed()
+	b.merchantBooks()
+	b.released()
+	b.captures()
+	t.views = &b.views
+	return t.views
+}
+
+// builder puts the views together.
+type builder struct {
+	views
+	trial       *Trial
+	index       map[string]int // of orders by id
+	byReference map[payment.MerchantReference]string
+}
+
+func (b *builder) order(id string) *Order {
+	at, known := b.index[id]
+	if !known {
+		at = len(b.orders)
+		b.index[id] = at
+		b.orders = append(b.orders, Order{ID: id})
+	}
+	return &b.orders[at]
+}
+
+// placed finds the orders that the shopper placed, with the totals confirmed.
+func (b *builder) placed() {
+	for _, record := range b.trial.Operations {
+		operation := record.Operation
+		if operation.Name == faults.StepPlace && operation.Phase == journal.Done && operation.OrderID != "" {
+			order := b.order(operation.OrderID)
+			order.Total, order.Placed = operation.Amount, record.Ref()
+		}
+	}
+}
+
+func (b *builder) merchantBooks() {
+	for _, record := range b.trial.MerchantBook {
+		entry := record.Entry
+		if entry.OrderID == "" {
+			continue
+		}
+		order := b.order(entry.OrderID)
+		switch entry.Kind {
+		case journal.OrderEntry:
+			order.State, order.Refunded, order.Entry = payment.OrderState(entry.State), entry.Refunded, record.Ref()
+			if order.Total.IsZero() { // placed, but the shopper was never told
+				order.Total = b.trial.Planned.Total
+			}
+		case journal.OrderMove:
+			order.Moves = append(order.Moves, Move{payment.OrderState(entry.State), entry.Since, record.Ref()})
+		case journal.PaymentEntry:
+			order.Payments = append(order.Payments, record)
+			b.byReference[entry.MerchantReference] = entry.OrderID
+		case journal.RefundEntry:
+			order.Refunds = append(order.Refunds, record)
+		case journal.HandedOverEntry:
+			order.Handed = append(order.Handed, record)
+		case journal.ReleaseEntry:
+			// What left is told by the fulfilment link's record, not by the books.
+		}
+	}
+}
+
+// released takes from the fulfilment link what was really told.
+func (b *builder) released() {
+	for _, record := range b.trial.Messages {
+		message := record.Message
+		if message.Operation != faults.ReleaseGoods || message.Leg != faults.RequestLeg || message.Fate != journal.Passed {
+			continue
+		}
+		if message.Sent.OrderID != "" {
+			order := b.order(message.Sent.OrderID)
+			order.Released = append(order.Released, Release{message.Sent.Key, record.At, record.Ref()})
+		}
+	}
+}
+
+// captures gives each capture to the order whose books name its reference; one
+// whose reference the merchant has forgotten, to the only order that was there
+// to be paid.
+func (b *builder) captures() {
+	returned := b.trial.returned()
+	for _, record := range b.trial.Postings {
+		posting := record.Posting
+		if posting.Kind != journal.CapturePosting {
+			continue
+		}
+		capture := Capture{Reference: posting.MerchantReference, Theirs: posting.ProviderReference, Amount: posting.Amount,
+			At: record.At, Record: record.Ref(), Returned: returned[posting.MerchantReference]}
+		capture.Order = b.byReference[posting.MerchantReference]
+		if capture.Order == "" && len(b.orders) > 0 {
+			capture.Order = b.orders[0].ID
+		}
+		if capture.Order == "" {
+			b.strangers = append(b.strangers, capture)
+			continue
+		}
+		order := b.order(capture.Order)
+		order.Captures = append(order.Captures, capture)
+	}
+}
+
+// returned sums, by merchant reference, what went back and what is on its way.
+func (t *Trial) returned() map[payment.MerchantReference]payment.Money {
+	sums := map[payment.MerchantReference]payment.Money{}
+	moved := map[payment.RefundReference]bool{}
+	for _, record := range t.Postings {
+		posting := record.Posting
+		if posting.Kind == journal.RefundPosting || posting.Kind == journal.ReversePosting {
+			sums[posting.MerchantReference] = plus(sums[posting.MerchantReference], posting.Amount)
+			moved[posting.RefundReference] = true
+		}
+	}
+	for reference, entry := range t.providerRefunds() {
+		if !moved[reference] && entry.Entry.State == string(payment.RefundProcessing) {
+			sums[entry.Entry.MerchantReference] = plus(sums[entry.Entry.MerchantReference], entry.Entry.Amount)
+		}
+	}
+	return sums
+}
+
+// providerRefunds are the refunds in the provider's book, each as it was last.
+func (t *Trial) providerRefunds() map[payment.RefundReference]journal.Record {
+	last := map[payment.RefundReference]journal.Record{}
+	for _, record := range t.ProviderBook {
+		if record.Entry.Kind == journal.RefundEntry {
+			last[record.Entry.RefundReference] = record
+		}
+	}
+	return last
+}
+
+// providerPayments are the payments in the provider's book, each as it was last.
+func (t *Trial) providerPayments() map[payment.MerchantReference]journal.Record {
+	last := map[payment.MerchantReference]journal.Record{}
+	for _, record := range t.ProviderBook {
+		if record.Entry.Kind == journal.PaymentEntry {
+			last[record.Entry.MerchantReference] = record
+		}
+	}
+	return last
+}
+
+// handed reports whether the merchant listed this reference for people.
+func (o Order) handed(reference string) bool {
+	for _, record := range o.Handed {
+		if string(record.Entry.MerchantReference) == reference || string(record.Entry.RefundReference) == reference {
+			return true
+		}
+	}
+	return false
+}
+
+// asked are the refunds that the shopper asked for, by request id, whatever
+// the answer was.
+func (t *Trial) asked(order string) map[string]payment.Money {
+	asked := map[string]payment.Money{}
+	for _, record := range t.Operations {
+		operation := record.Operation
+		if operation.Name == faults.StepRefund && operation.OrderID == order {
+			asked[operation.Key] = operation.Amount
+		}
+	}
+	return asked
+}
