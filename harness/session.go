@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -165,7 +164,7 @@ func (s *Session) Close(ctx context.Context, stopped string) error {
 	} else {
 		s.stage(journal.Stage{Name: journal.RunStopped, Detail: stopped})
 	}
-	errs := []error{s.tracing.ForceFlush(ctx), s.drain(ctx), s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest()}
+	errs := []error{s.env.Stop(ctx, "merchant", faults.Stopped), s.tracing.ForceFlush(ctx), s.drain(ctx), s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest()}
 	errs = append(errs, s.env.Close(ctx))
 	s.mu.Lock()
 	errs = append(errs, s.broken)
@@ -182,6 +181,3 @@ func (s *Session) sources() map[journal.Source]*roles.Client {
 	}
 	return sources
 }
-
-// isRerun reports whether a trial is one that was run again, alone.
-func isRerun(trial faults.Trial) bool { return strings.Contains(string(trial), "~") }

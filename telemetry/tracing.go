@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -26,11 +27,15 @@ func Tracing(ctx context.Context, service string, client otlptrace.Client) (*sdk
 		return nil, fmt.Errorf("start the span exporter of %s: %w", service, err)
 	}
 	return sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter, sdktrace.WithBlocking(), sdktrace.WithMaxExportBatchSize(512)),
+		sdktrace.WithBatcher(exporter, sdktrace.WithBlocking(), sdktrace.WithBatchTimeout(exportInterval), sdktrace.WithMaxExportBatchSize(512)),
 		sdktrace.WithIDGenerator(identities{}),
 		sdktrace.WithResource(resource.NewWithAttributes(semconv.SchemaURL, semconv.ServiceName(service))),
 	), nil
 }
+
+// exportInterval is short, because a killed process takes with it what it has
+// not yet sent.
+const exportInterval = 200 * time.Millisecond
 
 // rootKey is the context key of WithRoot.
 type rootKey struct{}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/providers/ledger"
 )
@@ -128,7 +130,9 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 	}
 	notification.Copies, notification.Spacing = o.conduct.NotifyCopies, o.conduct.NotifySpacing
 	fresh := o.conduct.NotifyFreshIDs || p.options.VaryNotificationIDs
+	arose := trace.SpanContextFromContext(ctx) // deliveries belong to what they tell of
 	notification.Deliver = func(ctx context.Context, n int) ledger.Delivery {
+		ctx = trace.ContextWithSpanContext(ctx, arose)
 		sent := body
 		if n > 0 && fresh {
 			again, err := told.sealed(newNotificationID())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers/ledger"
 )
@@ -51,7 +53,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 		return reply{}, refused
 	}
 	if fresh {
-		p.begin(o, accepted, asked.NotifyURL)
+		p.begin(c.ctx, o, accepted, asked.NotifyURL)
 		if o.conduct.UnknownOutcome && !o.unknown {
 			o.unknown = true
 			p.shown(c.ctx, o, unknownOutcome)
@@ -123,13 +125,16 @@ func (p *Provider) beyond(o *order) *failure {
 }
 
 // begin puts an accepted refund on its way.
-func (p *Provider) begin(o *order, accepted ledger.Refund, notifyURL string) {
+func (p *Provider) begin(ctx context.Context, o *order, accepted ledger.Refund, notifyURL string) {
 	if notifyURL == "" {
 		notifyURL = o.account.RefundNotifyURL
 	}
 	o.state, o.refunded = stateRefund, p.ports.Clock.Now()
 	p.refunds[accepted.RefundKey] = &refund{order: o, notifyURL: notifyURL}
-	p.agenda.After(o.trial, p.delay, func(ctx context.Context) { p.finish(ctx, accepted.RefundKey) })
+	asked := trace.SpanContextFromContext(ctx)
+	p.agenda.After(o.trial, p.delay, func(ctx context.Context) {
+		p.finish(trace.ContextWithSpanContext(ctx, asked), accepted.RefundKey)
+	})
 }
 
 // finish gives the money back and begins to say so.

@@ -1,0 +1,102 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/invariants"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// Run conducts a plan from its first batch to the sealed journal:
+//
+//	open → observe each batch → rerun what was found, alone → close
+//
+// What it leaves is the run folder; the caller judges it and writes the
+// reports from there, as anybody can later. An error means that the run is not
+// complete, for a reason outside the merchant's bookkeeping; the folder then
+// holds what was recorded until then.
+func Run(ctx context.Context, plan scenarios.Plan, setting Setting) error {
+	if err := plan.Write(setting.Folder.Path(journal.PlanFile)); err != nil {
+		return err
+	}
+	session, err := Open(ctx, setting)
+	if err != nil {
+		return err
+	}
+	err = session.observeAll(ctx, plan)
+	stopped := ""
+	if err != nil {
+		stopped = err.Error()
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	return errors.Join(err, session.Close(closing, stopped))
+}
+
+// closeLimit bounds how long closing a session may take.
+const closeLimit = 45 * time.Second
+
+func (s *Session) observeAll(ctx context.Context, plan scenarios.Plan) error {
+	for i, batch := range plan.Batches {
+		s.setting.Progress.Tell(fmt.Sprintf("batch %d of %d: %d trials", i+1, len(plan.Batches), len(batch.Trials)))
+		if err := s.Observe(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return s.rerunFindings(ctx, plan)
+}
+
+// mostReruns bounds how many findings are run again: a merchant that is wrong
+// everywhere does not need to be told so a hundred times.
+const mostReruns = 6
+
+// rerunFindings runs the first trial of each finding again, alone in the same
+// session, before anything is reported: a finding that needs company says so.
+func (s *Session) rerunFindings(ctx context.Context, plan scenarios.Plan) error {
+	if err := s.writer.Flush(); err != nil {
+		return err
+	}
+	evidence, err := invariants.Load(s.setting.Folder)
+	if err != nil {
+		return fmt.Errorf("look for findings: %w", err)
+	}
+	done := map[faults.Trial]bool{}
+	for _, finding := range invariants.Judge(evidence).Findings {
+		trial, _, found := plan.Find(finding.Trial)
+		if !found || done[finding.Trial] || len(done) >= mostReruns {
+			continue
+		}
+		done[finding.Trial] = true
+		s.setting.Progress.Tell(fmt.Sprintf("running trial %s again, alone: %s", trial.ID, finding.Invariant))
+		again := Again(trial, 1)
+		if err := s.Observe(ctx, scenarios.Batch{ID: "again-" + string(trial.ID), InFlight: 1, Trials: []scenarios.Trial{again}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Again is the same trial under a name that says it is the nth repetition.
+func Again(trial scenarios.Trial, nth int) scenarios.Trial {
+	name := faults.Trial(fmt.Sprintf("%s~%d", trial.ID, nth))
+	again := trial
+	again.ID = name
+	again.Pins = make([]faults.Pin, len(trial.Pins))
+	for i, pin := range trial.Pins {
+		pin.ID = string(name) + strings.TrimPrefix(pin.ID, string(trial.ID))
+		pin.Trial = name
+		if pin.At != nil {
+			at := *pin.At
+			at.Trial = name
+			pin.At = &at
+		}
+		again.Pins[i] = pin
+	}
+	return again
+}
