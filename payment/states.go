@@ -13,15 +13,17 @@ const (
 	OrderClosed   OrderState = "closed"   // ended unpaid
 )
 
-var orderMoves = map[OrderState][]OrderState{
-	"":        {OrderOpen},
-	OrderOpen: {OrderPaid, OrderClosed},
-	OrderPaid: {OrderRefunded},
+func orderMoves() map[OrderState][]OrderState {
+	return map[OrderState][]OrderState{
+		"":        {OrderOpen},
+		OrderOpen: {OrderPaid, OrderClosed},
+		OrderPaid: {OrderRefunded},
+	}
 }
 
 // MayBecome reports whether the move is legal. Staying is always legal; the
 // first state of an order is open.
-func (s OrderState) MayBecome(next OrderState) bool { return legal(orderMoves, s, next) }
+func (s OrderState) MayBecome(next OrderState) bool { return legal(orderMoves(), s, next) }
 
 // Terminal reports whether nothing is left to do unless someone asks.
 func (s OrderState) Terminal() bool {
@@ -42,17 +44,19 @@ const (
 	HandedOver State = "handed-over" // listed for people with reference, amount and reason
 )
 
-var paymentMoves = map[State][]State{
-	"":       {Pending},
-	Pending:  {Captured, Declined, Closed, HandedOver},
-	Captured: {Returned, HandedOver},
-	// Money can arrive for a payment the merchant gave up (a late success).
-	Closed:   {Captured},
-	Declined: {Captured},
+func paymentMoves() map[State][]State {
+	return map[State][]State{
+		"":       {Pending},
+		Pending:  {Captured, Declined, Closed, HandedOver},
+		Captured: {Returned, HandedOver},
+		// Money can arrive for a payment the merchant gave up (a late success).
+		Closed:   {Captured},
+		Declined: {Captured},
+	}
 }
 
 // MayBecome reports whether the move is legal. Staying is always legal.
-func (s State) MayBecome(next State) bool { return legal(paymentMoves, s, next) }
+func (s State) MayBecome(next State) bool { return legal(paymentMoves(), s, next) }
 
 // Terminal reports whether nothing is left to do unless someone asks.
 func (s State) Terminal() bool { return s != "" && s != Pending }
@@ -69,14 +73,16 @@ const (
 	RefundHandedOver RefundState = "handed-over" // listed for people
 )
 
-var refundMoves = map[RefundState][]RefundState{
-	"":               {RefundRequested},
-	RefundRequested:  {RefundProcessing, RefundDone, RefundRefused, RefundHandedOver},
-	RefundProcessing: {RefundDone, RefundRefused, RefundHandedOver},
+func refundMoves() map[RefundState][]RefundState {
+	return map[RefundState][]RefundState{
+		"":               {RefundRequested},
+		RefundRequested:  {RefundProcessing, RefundDone, RefundRefused, RefundHandedOver},
+		RefundProcessing: {RefundDone, RefundRefused, RefundHandedOver},
+	}
 }
 
 // MayBecome reports whether the move is legal. Staying is always legal.
-func (s RefundState) MayBecome(next RefundState) bool { return legal(refundMoves, s, next) }
+func (s RefundState) MayBecome(next RefundState) bool { return legal(refundMoves(), s, next) }
 
 // Terminal reports whether nothing is left to do unless someone asks.
 func (s RefundState) Terminal() bool {

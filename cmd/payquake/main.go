@@ -1,5 +1,6 @@
-// Command payquake shakes a payment system the way real payment networks do
-// and proves from the record what became of the money.
+// Command payquake shakes a payment system the way real payment networks do,
+// watches every payment end to end, and proves from the record that none was
+// lost, double-charged or altered.
 package main
 
 import (
@@ -8,17 +9,22 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/spf13/cobra"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root := &cobra.Command{Use: "payquake", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(roleCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "payquake:", err)
-		os.Exit(6)
+	ctx, stop := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		stop(stoppedBy{<-signals})
+		<-signals // whoever asks twice does not want to wait for the clean-up; the watchdog does it
+		os.Exit(exitInternal)
+	}()
+	command := rootCommand()
+	err := command.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if err != nil && !isVerdict(err) {
+		fmt.Fprintln(os.Stderr, "payquake: "+err.Error())
 	}
+	os.Exit(code)
 }

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/invariants"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/scenarios"
+)
+
+func reproCommand(flags *global) *cobra.Command {
+	c := &conducting{global: flags}
+	times := 5
+	command := &cobra.Command{
+		Use:   "repro RUN FINDING",
+		Short: "find a finding again",
+		Long: `repro takes a finding of a run (its id, as the report prints it), runs its trial
+alone against the same merchant, up to --times runs, until the same invariant is
+violated, and says how many runs that took. A finding that needs company is
+repeated with its whole batch.
+
+Exit code 1 means that it was found again, 0 that it was not.`,
+		Example: "  payquake repro payquake-results/latest 3fa9c1d2",
+		Args:    arguments(cobra.ExactArgs(2)),
+		RunE: func(command *cobra.Command, given []string) error {
+			evidence, err := load(journal.Folder(given[0]))
+			if err != nil {
+				return err
+			}
+			finding, err := findingOf(evidence, given[1])
+			if err != nil {
+				return err
+			}
+			c.inherit(command, evidence.Header)
+			if err := c.check(); err != nil {
+				return err
+			}
+			return c.repeat(command.Context(), command.OutOrStdout(), evidence.Plan, finding, times)
+		},
+	}
+	command.Flags().IntVar(&times, "times", times, "how many runs to try at most")
+	c.define(command)
+	return command
+}
+
+// inherit takes what was not given as a flag from the run that is repeated.
+func (c *conducting) inherit(command *cobra.Command, header journal.Header) {
+	if !command.Flags().Changed("environment") && header.Environment != "" {
+		c.environment = header.Environment
+	}
+	if !command.Flags().Changed("merchant-bug") {
+		c.bug = header.MerchantBug
+	}
+	if !command.Flags().Changed("merchant-tracing") && !header.MerchantTraced {
+		c.tracing = "off"
+	}
+}
+
+// findingOf finds a finding by its id, or the start of it.
+func findingOf(evidence *invariants.Evidence, id string) (invariants.Finding, error) {
+	var known []string
+	for _, finding := range invariants.Judge(evidence).Findings {
+		if strings.HasPrefix(finding.ID, id) && id != "" {
+			return finding, nil
+		}
+		known = append(known, finding.ID)
+	}
+	return invariants.Finding{}, usageError{fmt.Errorf("the run has no finding %q; it has %v", id, known)}
+}
+
+// repeat runs the finding's trial again and again until the same invariant is
+// violated.
+func (c *conducting) repeat(ctx context.Context, out io.Writer, plan scenarios.Plan, finding invariants.Finding, times int) error {
+	small, err := smallest(plan, finding)
+	if err != nil {
+		return err
+	}
+	for run := 1; run <= times; run++ {
+		verdict, _, err := c.conduct(ctx, out, small)
+		if err != nil {
+			return err
+		}
+		again := slices.ContainsFunc(verdict.Findings, func(f invariants.Finding) bool { return f.Invariant == finding.Invariant })
+		if again {
+			fmt.Fprintf(out, "%s was violated again, in run %d of at most %d\n", finding.Invariant, run, times)
+			return verdictError{exitViolated}
+		}
+	}
+	fmt.Fprintf(out, "%s was not violated again in %d runs\n", finding.Invariant, times)
+	return nil
+}
+
+// smallest is the plan of the finding's trial alone, or of its batch if the
+// trial alone does not show it.
+func smallest(plan scenarios.Plan, finding invariants.Finding) (scenarios.Plan, error) {
+	_, batch, found := plan.Find(finding.Trial)
+	if !found {
+		return scenarios.Plan{}, errors.New("the finding's trial is not in the run's plan")
+	}
+	small := scenarios.Plan{Version: plan.Version, Scenario: "repro-" + finding.ID, Seed: plan.Seed}
+	for _, part := range plan.Parts {
+		part.Expect = nil // what the whole scenario promised, a part of it need not keep
+		small.Parts = append(small.Parts, part)
+	}
+	if finding.Alone != invariants.NeedsCompany {
+		batch = alone(batch, finding.Trial)
+	}
+	small.Batches = []scenarios.Batch{batch}
+	return small, nil
+}
+
+func alone(batch scenarios.Batch, trial faults.Trial) scenarios.Batch {
+	only := batch
+	only.Trials = nil
+	for _, candidate := range batch.Trials {
+		if candidate.ID == trial {
+			only.Trials = append(only.Trials, candidate)
+		}
+	}
+	return only
+}

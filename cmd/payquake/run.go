@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness"
+	"github.com/payquake/payquake/harness/environment"
+	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/invariants"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/reports"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// conducting are the flags of commands that run something.
+type conducting struct {
+	*global
+	environment string
+	bug         string
+	tracing     string
+	keys        string
+	database    string
+	results     string
+}
+
+func (c *conducting) define(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&c.environment, "environment", "auto", "where to run: docker, local, or auto (docker when an engine answers)")
+	flags.StringVar(&c.bug, "merchant-bug", "", "a known mistake the reference merchant shall make (payquake list bugs)")
+	flags.StringVar(&c.tracing, "merchant-tracing", "on", "whether the merchant sends spans of its own: on or off")
+	flags.StringVar(&c.keys, "keys", "fast", "providers' RSA keys: fast (many primes, for tests only) or standard")
+	flags.StringVar(&c.database, "merchant-database", "", "postgres:// URL for the merchant, instead of SQLite")
+	flags.StringVar(&c.results, "results", "payquake-results", "folder for run folders")
+}
+
+func (c *conducting) check() error {
+	if c.bug != "" {
+		if _, err := bugs.ByName(c.bug); err != nil {
+			return usageError{fmt.Errorf("--merchant-bug: %w", err)}
+		}
+	}
+	return errors.Join(oneOf("environment", c.environment, "auto", "docker", "local"),
+		oneOf("merchant-tracing", c.tracing, "on", "off"), oneOf("keys", c.keys, "fast", "standard"))
+}
+
+func runCommand(flags *global) *cobra.Command {
+	c := &conducting{global: flags}
+	var seed uint64
+	command := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "run a scenario and judge what happened",
+		Long: `run compiles a scenario (a name of the catalogue, or a YAML file) with a seed
+into a plan, runs the plan, judges the record and writes the reports. What was
+found is run again, alone, before it is reported.`,
+		Example: `  payquake run suite
+  payquake run lost-answers --seed 7 --environment local
+  payquake run ./my-scenario.yaml --merchant-bug no-query-job`,
+		Args: arguments(cobra.ExactArgs(1)),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return scenarioNames(), cobra.ShellCompDirectiveDefault
+		},
+		RunE: func(command *cobra.Command, given []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			plan, err := compile(given[0], seed)
+			if err != nil {
+				return err
+			}
+			verdict, _, err := c.conduct(command.Context(), command.OutOrStdout(), plan)
+			if err != nil {
+				return err
+			}
+			return verdictError{codeOf(verdict)}
+		},
+	}
+	command.Flags().Uint64Var(&seed, "seed", 1, "the number that decides everything left to chance")
+	c.define(command)
+	return command
+}
+
+// compile turns a scenario's name or file into a plan.
+func compile(nameOrPath string, seed uint64) (scenarios.Plan, error) {
+	scenario, err := scenarios.Load(nameOrPath)
+	if err != nil {
+		var problems scenarios.Problems
+		if errors.As(err, &problems) {
+			return scenarios.Plan{}, problems
+		}
+		return scenarios.Plan{}, usageError{err}
+	}
+	plan, err := scenarios.Compile(scenario, scenarios.DefaultSystems(), seed)
+	if err != nil {
+		return scenarios.Plan{}, usageError{err}
+	}
+	return plan, nil
+}
+
+// conduct runs a plan and reports on it. The verdict is shown; an error is
+// something else that went wrong.
+func (c *conducting) conduct(ctx context.Context, out io.Writer, plan scenarios.Plan) (invariants.Verdict, journal.Folder, error) {
+	setting, err := c.setting(plan)
+	if err != nil {
+		return invariants.Verdict{}, "", err
+	}
+	ran := harness.Run(ctx, plan, setting)
+	verdict, err := judge(setting.Folder)
+	if err != nil {
+		return invariants.Verdict{}, setting.Folder, errors.Join(ran, err)
+	}
+	if err := c.show(out, verdict, setting.Folder); err != nil {
+		return verdict, setting.Folder, err
+	}
+	if ran != nil && verdict.Outcome != invariants.Violated {
+		return verdict, setting.Folder, ran
+	}
+	return verdict, setting.Folder, nil
+}
+
+// setting is everything a session needs, with keys and a name of its own.
+func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return harness.Setting{}, fmt.Errorf("find the payquake binary: %w", err)
+	}
+	now := clock.System{}.Now()
+	folder, err := journal.Create(c.results, plan.Scenario, plan.Seed, now)
+	if err != nil {
+		return harness.Setting{}, usageError{fmt.Errorf("--results: %w", err)}
+	}
+	providers, err := environment.FreshProviders(c.keys == "standard")
+	if err != nil {
+		return harness.Setting{}, err
+	}
+	authority, err := roles.NewAuthority(now)
+	if err != nil {
+		return harness.Setting{}, err
+	}
+	timers := environment.RunTimers()
+	return harness.Setting{
+		Environment: c.environment, Folder: folder, Clock: clock.System{},
+		Progress: reports.NewProgress(os.Stderr, styleFor(os.Stderr)),
+		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: providers,
+			Authority: authority, Program: program, Logs: folder.Path(journal.LogsFolder),
+			Merchant: environment.MerchantSpec{Bug: c.bug, Traced: c.tracing == "on", Database: c.database, Timers: timers}},
+		Header: journal.Header{Scenario: plan.Scenario, Seed: plan.Seed, LongestTimer: faults.Duration(timers.Longest()),
+			Capabilities: journal.Capabilities{Books: true, Fulfilment: true, HandOver: true},
+			Repeat:       os.Args[0] + " repro " + shellWord(string(folder))},
+	}, nil
+}
+
+// token is an unguessable word.
+func token(bytes int) string {
+	random := make([]byte, bytes)
+	_, _ = rand.Read(random) // never fails, says its documentation
+	return hex.EncodeToString(random)
+}
+
+// shellWord quotes a word for a POSIX shell if it needs that.
+func shellWord(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:=+,@%") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// judge judges a run folder and writes everything that is derived from it.
+func judge(folder journal.Folder) (invariants.Verdict, error) {
+	evidence, err := invariants.Load(folder)
+	if err != nil {
+		return invariants.Verdict{}, err
+	}
+	verdict := invariants.Judge(evidence)
+	if err := verdict.Write(folder); err != nil {
+		return verdict, err
+	}
+	return verdict, reports.Write(folder, evidence, verdict)
+}
+
+// show prints a verdict.
+func (g *global) show(out io.Writer, verdict invariants.Verdict, folder journal.Folder) error {
+	if g.json {
+		return printJSON(out, struct {
+			invariants.Verdict
+			Folder string `json:"folder"`
+		}{verdict, string(folder)})
+	}
+	style := reports.Style{Width: 100}
+	if file, is := out.(*os.File); is {
+		style = styleFor(file)
+	}
+	reports.Console(out, verdict, style)
+	_, err := fmt.Fprintf(out, "report: %s\n", folder.Path(journal.ReportFile))
+	return err
+}
