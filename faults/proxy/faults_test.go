@@ -1,0 +1,207 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/journal"
+)
+
+// bite is how a fault shows on the message it is pinned to.
+type bite struct {
+	fault, settings string
+	leg             faults.Leg
+	// arrived is how often the callee saw the pinned request.
+	arrived int
+	// shows reports whether the caller felt the fault.
+	shows func(r *rig, got outcome) bool
+}
+
+func failed(_ *rig, got outcome) bool { return got.err != nil }
+
+func bites() map[string]bite {
+	return map[string]bite{
+		"noop":                    {"noop", "", faults.RequestLeg, 1, func(*rig, outcome) bool { return true }},
+		"latency request":         {"latency", `{"delay":"120ms"}`, faults.RequestLeg, 1, slow},
+		"latency answer":          {"latency", `{"delay":"120ms"}`, faults.AnswerLeg, 1, slow},
+		"lost request, reset":     {"lost-request", "", faults.RequestLeg, 0, failed},
+		"lost request, close":     {"lost-request", `{"how":"close"}`, faults.RequestLeg, 0, failed},
+		"lost request, hole":      {"lost-request", `{"how":"black-hole"}`, faults.RequestLeg, 0, failed},
+		"lost answer, reset":      {"lost-answer", "", faults.AnswerLeg, 1, failed},
+		"lost answer, close":      {"lost-answer", `{"how":"close"}`, faults.AnswerLeg, 1, failed},
+		"lost answer, hole":       {"lost-answer", `{"how":"black-hole"}`, faults.AnswerLeg, 1, failed},
+		"lost answer, empty body": {"lost-answer", `{"how":"empty-body"}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.status == 200 && got.body == "" }},
+		"reset request":           {"reset", `{"after":20}`, faults.RequestLeg, 0, failed},
+		"reset answer":            {"reset", `{"after":30}`, faults.AnswerLeg, 1, failed},
+		"error status, not acted": {"error-status", `{"status":503}`, faults.RequestLeg, 0, func(_ *rig, got outcome) bool {
+			return got.status == 503 && got.header.Get("Code-Word") == "SYSTEM_ERROR"
+		}},
+		"error status, acted": {"error-status", "", faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.status == 500 }},
+		"duplicate":           {"duplicate", `{"copies":2,"spacing":"5ms"}`, faults.RequestLeg, 3, answered},
+		"duplicate at once":   {"duplicate", `{"atOnce":true}`, faults.RequestLeg, 2, answered},
+		"hold for a delay":    {"hold", `{"delay":"120ms"}`, faults.AnswerLeg, 1, slow},
+		"barrier":             {"barrier", `{"collect":3}`, faults.RequestLeg, 3, together},
+		"amount request":      {"amount", "", faults.RequestLeg, 1, func(r *rig, got outcome) bool { return r.seen()[0].header.Get("Amount") == "11000" }},
+		"amount answer": {"amount", `{"signature":"left-broken"}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool {
+			return got.header.Get("Amount") == "11000" && got.header.Get("Sig") == "invalid"
+		}},
+		"signature": {"signature", "", faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.header.Get("Sig") == "invalid" }},
+		"forged notification": {"forged-notification", `{"after":"5ms"}`, faults.AnswerLeg, 1, func(r *rig, got outcome) bool {
+			r.eventually(func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.forged) == 1 }, "forged")
+			return answered(r, got)
+		}},
+	}
+}
+
+func slow(_ *rig, got outcome) bool { return got.status == 200 && got.took >= 120*time.Millisecond }
+
+func answered(_ *rig, got outcome) bool { return got.status == 200 && got.body == "answer to body" }
+
+// together: all copies arrived within a moment.
+func together(r *rig, got outcome) bool {
+	seen := r.seen()
+	return answered(r, got) && seen[len(seen)-1].at.Sub(seen[0].at) < 50*time.Millisecond
+}
+
+// TestFault_BitesItsMessageAndNoOther pins each message fault to the first
+// create of a trial and sends, besides that one, the second create, another
+// operation, and another trial's first create.
+func TestFault_BitesItsMessageAndNoOther(t *testing.T) {
+	for name, b := range bites() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, pin(t, b.fault, b.settings, "merchant->wechatpay create#1 "+string(b.leg)))
+			for _, bystander := range []struct {
+				trial     faults.Trial
+				operation faults.Operation
+			}{{"t2", faults.Create}, {"t1", faults.Query}} {
+				got := r.call(bystander.trial, bystander.operation)
+				require.True(t, answered(r, got), "%s of %s was harmed: %+v", bystander.operation, bystander.trial, got)
+			}
+			r.mu.Lock()
+			r.arrivals = nil
+			r.mu.Unlock()
+
+			got := r.call("t1", faults.Create)
+			require.True(t, b.shows(r, got), "the fault did not show: %+v", got)
+			r.eventually(func() bool { return len(r.seen()) == b.arrived }, "arrivals")
+
+			got = r.call("t1", faults.Create)
+			require.True(t, answered(r, got), "the second create was harmed: %+v", got)
+			require.Len(t, r.seen(), b.arrived+1)
+			fates, _ := r.end()
+			require.Equal(t, map[string]faults.Fate{"t1." + b.fault: faults.Fired}, fates)
+		})
+	}
+}
+
+// TestFault_EveryMessageUntilHealed: count 0 means every one.
+func TestFault_EveryMessageUntilHealed(t *testing.T) {
+	r := newRig(t, pin(t, "error-status", "", "merchant->wechatpay query#* request"))
+	require.Equal(t, 500, r.call("t1", faults.Query).status)
+	require.Equal(t, 500, r.call("t1", faults.Query).status)
+	require.Equal(t, 200, r.call("t2", faults.Query).status)
+	r.register.Heal([]faults.Trial{"t1"})
+	require.Equal(t, 200, r.call("t1", faults.Query).status)
+	fates, _ := r.end()
+	require.Equal(t, faults.Fired, fates["t1.error-status"])
+}
+
+// TestHold_ReordersTwoMessages: the query's answer waits for the close.
+func TestHold_ReordersTwoMessages(t *testing.T) {
+	r := newRig(t, pin(t, "hold", `{"until":"merchant->wechatpay close answer"}`, "merchant->wechatpay query#1 answer"))
+	order := make(chan string, 2)
+	var calls sync.WaitGroup
+	calls.Go(func() { r.call("t1", faults.Query); order <- "query" })
+	r.eventually(func() bool { return len(r.seen()) == 1 }, "the query arrived")
+	calls.Go(func() { r.call("t1", faults.Close); order <- "close" })
+	calls.Wait()
+	require.Equal(t, "close", <-order)
+	fates, _ := r.end()
+	require.Equal(t, faults.Fired, fates["t1.hold"])
+}
+
+// TestHold_WithoutItsMessage passes at its limit and is not called fired.
+func TestHold_WithoutItsMessage(t *testing.T) {
+	r := newRig(t, pin(t, "hold", `{"until":"merchant->wechatpay close answer","limit":"60ms"}`, "merchant->wechatpay query#1 answer"))
+	require.True(t, answered(r, r.call("t1", faults.Query)))
+	fates, _ := r.end()
+	require.Equal(t, faults.PreEmpted, fates["t1.hold"])
+}
+
+// TestBarrier_Incomplete: k of N is not fired.
+func TestBarrier_Incomplete(t *testing.T) {
+	r := newRig(t, pin(t, "barrier", `{"collect":2,"group":"g","limit":"60ms"}`, "merchant->wechatpay refund#1 request"))
+	require.True(t, answered(r, r.call("t1", faults.Refund)))
+	fates, records := r.end()
+	require.Equal(t, faults.PreEmpted, fates["t1.barrier"])
+	require.Equal(t, "only 1 came before the limit", records[len(records)-1].Pin.Detail)
+}
+
+// TestProcess_MessageIsLostWithItsProcess: the trigger waits until the process
+// is down and then goes down with it.
+func TestProcess_MessageIsLostWithItsProcess(t *testing.T) {
+	r := newRig(t, pin(t, "merchant-crash", "", "merchant->wechatpay create#1 answer"))
+	go r.confirmWhenTriggered("t1.merchant-crash")
+	require.Error(t, r.call("t1", faults.Create).err)
+	require.Len(t, r.seen(), 1, "the provider had acted")
+	fates, _ := r.end()
+	require.Equal(t, faults.Fired, fates["t1.merchant-crash"])
+}
+
+// TestProcess_NobodyStopsIt: at its limit the message passes; nothing is held
+// for ever by a controller that is gone.
+func TestProcess_NobodyStopsIt(t *testing.T) {
+	r := newRig(t, pin(t, "merchant-crash", "", "merchant->wechatpay create#1 answer"))
+	got := r.call("t1", faults.Create)
+	require.True(t, answered(r, got))
+	require.GreaterOrEqual(t, got.took, 700*time.Millisecond)
+	fates, _ := r.end()
+	require.Equal(t, faults.TimeLimit, fates["t1.merchant-crash"])
+}
+
+func (r *rig) confirmWhenTriggered(pinID string) {
+	var after uint64
+	for {
+		records, err := r.feed.After(context.Background(), after, 100)
+		if err != nil {
+			return
+		}
+		for _, record := range records {
+			after = record.Number - 1 // acknowledge nothing: the test reads them again
+			if record.Pin != nil && record.Pin.Phase == journal.PinTriggered && record.Pin.ID == pinID {
+				r.register.Confirm(record.Trial, pinID)
+				return
+			}
+		}
+	}
+}
+
+// TestKeptBack_QueriesWaitAndAreLetGo: after an acknowledgement put to the
+// test, queries of that trial wait, others do not.
+func TestKeptBack_QueriesWaitAndAreLetGo(t *testing.T) {
+	r := newRig(t, pin(t, "merchant-crash", `{"when":"after-acknowledging"}`, "merchant->wechatpay create#1 answer"))
+	go r.confirmWhenTriggered("t1.merchant-crash")
+	require.True(t, answered(r, r.call("t1", faults.Create)))
+	done := make(chan outcome, 1)
+	go func() { done <- r.call("t1", faults.Query) }()
+	require.True(t, answered(r, r.call("t2", faults.Query)))
+	require.Empty(t, done, "the query of t1 is kept back")
+	r.register.LetGo("t1")
+	require.True(t, answered(r, <-done))
+}
+
+// TestDown_RefusesConnections and takes them again.
+func TestDown_RefusesConnections(t *testing.T) {
+	r := newRig(t)
+	require.True(t, answered(r, r.call("t1", faults.Create)))
+	r.link.Down()
+	require.ErrorContains(t, r.call("t1", faults.Create).err, "refused")
+	require.NoError(t, r.link.Up())
+	require.True(t, answered(r, r.call("t1", faults.Create)))
+}
