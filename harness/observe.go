@@ -431,6 +431,9 @@ func (o *observation) collect(ctx context.Context) error {
 		o.feed.Add(journal.Record{At: o.setting.Clock.Now(), Trial: trial, Entry: &entry,
 			TraceID: telemetry.TraceID(o.setting.Header.Run, string(trial)).String()})
 	}
+	for id := range o.trials {
+		o.trialStage(id, journal.Stage{Name: journal.Collected, Batch: o.batch.ID})
+	}
 	if err := os.WriteFile(o.setting.Folder.Path(journal.MerchantFile), books.Raw, 0o644); err != nil {
 		return fmt.Errorf("keep the merchant's books: %w", err)
 	}

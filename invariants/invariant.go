@@ -136,7 +136,7 @@ func (t *Trial) unsettled() string {
 	switch {
 	case t.Contradiction != "":
 		return "its messages cannot be told from another trial's: " + t.Contradiction
-	case !t.Rested && t.BoundPassed == "":
+	case !t.Collected:
 		return "the trial did not come to its end"
 	default:
 		return ""
@@ -145,7 +145,7 @@ func (t *Trial) unsettled() string {
 
 // atRest is the judgement to give instead of one that needs the books at rest.
 func (t *Trial) atRest() (Judgement, bool) {
-	if t.Rested || t.BoundPassed != "" {
+	if t.Collected {
 		return Judgement{}, true
 	}
 	return Judgement{Inconclusive: "the trial did not come to its end"}, false

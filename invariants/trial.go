@@ -28,6 +28,7 @@ type Trial struct {
 	Spans         []journal.Span
 	Healed        time.Time // when its faults were out of force; zero if never
 	Rested        bool
+	Collected     bool   // the merchant's books were read at rest
 	BoundPassed   string // why it did not come to rest
 	Contradiction string // why its messages cannot be told from another trial's
 	KeptBack      []journal.Record
@@ -68,6 +69,8 @@ func (t *Trial) addStage(record journal.Record) {
 		t.Healed = record.At
 	case journal.Rested:
 		t.Rested = true
+	case journal.Collected:
+		t.Collected = true
 	case journal.BoundPassed:
 		t.BoundPassed = record.Stage.Detail
 		if t.BoundPassed == "" {

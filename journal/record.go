@@ -74,7 +74,9 @@ const (
 	// another by something that cannot lie. Neither can be judged.
 	Contradiction StageName = "contradiction"
 	// Refused: somebody asked for a host that is not part of the run.
-	Refused    StageName = "refused-host"
+	Refused StageName = "refused-host"
+	// Collected: what the merchant believes of the trial was read into the record.
+	Collected  StageName = "collected"
 	BatchEnded StageName = "batch-ended"
 	RunClosed  StageName = "run-closed"
 	RunStopped StageName = "run-stopped" // by a signal or an error; what follows is missing

@@ -68,7 +68,7 @@ func scenarioNames() []string {
 func listScenarios() ([]listed, error) {
 	var rows []listed
 	for _, name := range scenarios.List() {
-		scenario, err := scenarios.Load(name)
+		scenario, err := scenarios.Load(name, scenarios.DefaultSystems())
 		if err != nil {
 			return nil, fmt.Errorf("read embedded scenario: %w", err)
 		}

@@ -33,7 +33,7 @@ the same trial.`,
 			out := command.OutOrStdout()
 			switch {
 			case export != "":
-				text, err := scenarios.Export(plan, faults.Trial(export))
+				text, err := scenarios.Export(plan, faults.Trial(export), scenarios.DefaultSystems())
 				if err != nil {
 					return usageError{err}
 				}

@@ -80,6 +80,9 @@ func styleFor(file *os.File) reports.Style {
 	return reports.Style{Colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Width: width}
 }
 
+// isTerminal reports whether text written to the file is read by a person now.
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
+
 // oneOf checks a flag whose value is a word.
 func oneOf(flag, value string, words ...string) error {
 	if slices.Contains(words, value) {

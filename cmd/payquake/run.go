@@ -94,7 +94,7 @@ found is run again, alone, before it is reported.`,
 
 // compile turns a scenario's name or file into a plan.
 func compile(nameOrPath string, seed uint64) (scenarios.Plan, error) {
-	scenario, err := scenarios.Load(nameOrPath)
+	scenario, err := scenarios.Load(nameOrPath, scenarios.DefaultSystems())
 	if err != nil {
 		var problems scenarios.Problems
 		if errors.As(err, &problems) {
@@ -152,7 +152,7 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	timers := environment.RunTimers()
 	return harness.Setting{
 		Environment: c.environment, Folder: folder, Clock: clock.System{},
-		Progress: reports.NewProgress(os.Stderr, styleFor(os.Stderr)),
+		Progress: reports.NewProgress(os.Stderr, isTerminal(os.Stderr)),
 		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: providers,
 			Authority: authority, Program: program, Logs: folder.Path(journal.LogsFolder),
 			Merchant: environment.MerchantSpec{Bug: c.bug, Traced: c.tracing == "on", Database: c.database, Timers: timers}},

@@ -211,9 +211,9 @@ func (r *Register) begin(trial faults.Trial) { r.touch(trial, 1) }
 func (r *Register) end(trial faults.Trial)   { r.touch(trial, -1) }
 
 func (r *Register) touch(trial faults.Trial, change int) {
-	now := r.clock.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.clock.Now()
 	if c := r.trials[trial]; c != nil {
 		c.inFlight += change
 		c.active = now
@@ -228,9 +228,9 @@ type Activity struct {
 
 // Activity reports every trial in play.
 func (r *Register) Activity() map[faults.Trial]Activity {
-	now := r.clock.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.clock.Now()
 	all := make(map[faults.Trial]Activity, len(r.trials))
 	for trial, c := range r.trials {
 		all[trial] = Activity{Idle: faults.Duration(now.Sub(c.active)), InFlight: c.inFlight}

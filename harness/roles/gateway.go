@@ -281,7 +281,9 @@ func (g *Gateway) relay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	target := &url.URL{Scheme: "http", Host: address}
-	forward := &httputil.ReverseProxy{Rewrite: func(out *httputil.ProxyRequest) {
+	forward := &httputil.ReverseProxy{ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+		http.Error(w, "relay to "+role+": "+err.Error(), http.StatusBadGateway)
+	}, Rewrite: func(out *httputil.ProxyRequest) {
 		out.SetURL(target)
 		out.Out.URL.Path = strings.TrimPrefix(r.URL.Path, "/relay/"+role)
 		out.Out.URL.RawPath = ""
