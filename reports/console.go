@@ -1,0 +1,198 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/payquake/payquake/invariants"
+	"github.com/payquake/payquake/journal"
+)
+
+// Style says how the final text is laid out.
+type Style struct {
+	Colour bool
+	// Width is where lines break; 0 leaves them whole. Commands never break:
+	// they are there to be copied.
+	Width int
+	// Folder is the run folder, whose report is named at the end; "" names none.
+	Folder journal.Folder
+}
+
+// Console writes the final text of a run for terminals and CI logs. The
+// verdict comes first; a finding begins with the command that repeats it.
+func Console(w io.Writer, v invariants.Verdict, style Style) error {
+	p := &printer{style: style}
+	p.verdict(v)
+	p.findings("payquake's own fault", v.OurFault)
+	p.findings("", v.Findings)
+	p.mitigated(v)
+	p.money(v)
+	p.reasons(v)
+	p.expectations(v)
+	p.counts(v)
+	if style.Folder != "" {
+		p.blank()
+		p.line("report  " + Clean(style.Folder.Path(journal.ReportFile)))
+	}
+	if _, err := io.WriteString(w, p.text.String()); err != nil {
+		return fmt.Errorf("write the verdict: %w", err)
+	}
+	return nil
+}
+
+// printer lays out lines.
+type printer struct {
+	text  strings.Builder
+	style Style
+}
+
+// The colours of a terminal, by what they mean.
+const (
+	good    = "32"
+	bad     = "31"
+	unclear = "33"
+	strong  = "1"
+	faint   = "2"
+)
+
+func (p *printer) paint(colour, text string) string {
+	if !p.style.Colour || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+func (p *printer) line(text string) { p.text.WriteString(text + "\n") }
+func (p *printer) blank()           { p.text.WriteString("\n") }
+
+// paragraph writes a text from outside, broken at the width.
+func (p *printer) paragraph(indent, text string) {
+	for _, line := range wrap(Clean(text), p.style.Width-len(indent)) {
+		p.line(indent + line)
+	}
+}
+
+func (p *printer) verdict(v invariants.Verdict) {
+	word, tone := headline(v)
+	colour := map[string]string{"held": good, "violated": bad}[tone]
+	if colour == "" {
+		colour = unclear
+	}
+	p.line(p.paint(strong+";"+colour, strings.ToUpper(word)) + "  " + gist(v))
+	about := fmt.Sprintf("%s  seed %d  %s", Clean(v.Scenario), v.Seed, Clean(v.Environment))
+	if v.MerchantBug != "" {
+		about += "  merchant bug " + Clean(v.MerchantBug)
+	}
+	p.line(p.paint(faint, about))
+}
+
+func (p *printer) findings(title string, findings []invariants.Finding) {
+	if title != "" && len(findings) > 0 {
+		p.blank()
+		p.line(p.paint(strong, title))
+	}
+	for _, finding := range findings {
+		p.blank()
+		p.line(p.paint(strong, Clean(finding.Repeat)))
+		// repro.sh looks for this line.
+		p.line(fmt.Sprintf("  finding %s  %s (%s)", Clean(finding.ID), p.paint(bad, Clean(finding.Invariant)), Clean(finding.Clause)))
+		p.line(fmt.Sprintf("  %s  in trial %s", finding.Money, company(finding)))
+		p.paragraph("  ", finding.Reason)
+		p.paragraph("  ", "faults: "+list(finding.Faults, "none fired"))
+		p.paragraph("  ", alone(finding))
+	}
+}
+
+func (p *printer) mitigated(v invariants.Verdict) {
+	if len(v.Mitigated) == 0 {
+		return
+	}
+	p.blank()
+	p.line(p.paint(strong, "mitigated by the merchant itself"))
+	for _, finding := range group(v.Mitigated) {
+		p.line(fmt.Sprintf("  %s  %s  in trial %s", Clean(finding.Invariant), finding.Money, company(finding)))
+	}
+}
+
+func (p *printer) money(v invariants.Verdict) {
+	rows := [][2]string{{"captured", v.Money.Captured.String()}, {"returned", v.Money.Returned.String()}}
+	for _, id := range sortedKeys(v.Money.AtFault) {
+		rows = append(rows, [2]string{"at fault: " + Clean(id), v.Money.AtFault[id].String()})
+	}
+	p.blank()
+	p.line(p.paint(strong, "money"))
+	wide, deep := 0, 0
+	for _, row := range rows {
+		wide, deep = max(wide, len(row[0])), max(deep, len(row[1]))
+	}
+	for _, row := range rows {
+		p.line(fmt.Sprintf("  %-*s  %*s", wide, row[0], deep, row[1]))
+	}
+}
+
+func (p *printer) reasons(v invariants.Verdict) {
+	if len(v.Reasons) == 0 {
+		return
+	}
+	p.blank()
+	p.line(p.paint(unclear, "inconclusive, because"))
+	for _, reason := range v.Reasons {
+		p.item(reason)
+	}
+	for _, host := range v.RefusedHosts {
+		p.item("somebody asked for " + host + ", which is no part of the run")
+	}
+}
+
+func (p *printer) expectations(v invariants.Verdict) {
+	title := false
+	for _, expected := range v.Expectations {
+		if expected.Met {
+			continue
+		}
+		if !title {
+			p.blank()
+			p.line(p.paint(unclear, "expected, and did not happen"))
+			title = true
+		}
+		p.item(fmt.Sprintf("%s: %s; there were %d", expected.Scenario, expectation(expected), expected.Happened))
+	}
+}
+
+// item writes one entry of a list, its later lines under its first.
+func (p *printer) item(text string) {
+	for i, line := range wrap(Clean(text), p.style.Width-4) {
+		p.line([]string{"  - ", "    "}[min(i, 1)] + line)
+	}
+}
+
+func (p *printer) counts(v invariants.Verdict) {
+	c := v.Counts
+	p.blank()
+	p.line(fmt.Sprintf("trials    %d planned, %d begun, %d at rest", c.Planned, c.Begun, c.Rested))
+	p.line(fmt.Sprintf("messages  %d, %d of them given to no trial", c.Messages, c.Unattributed))
+	p.line(fmt.Sprintf("payments  %s, %s", counted(c.Captures, "capture"), counted(c.Refunds, "refund")))
+	p.line(fmt.Sprintf("pins      %d of %d required fired, %d of %d optional", v.Pins.RequiredFired, v.Pins.Required,
+		v.Pins.OptionalFired, v.Pins.Optional))
+}
+
+// wrap breaks a text between words; a word that is too long stays whole.
+func wrap(text string, width int) []string {
+	if width < 20 { // no width, or none in which anything can be read
+		return []string{text}
+	}
+	var lines []string
+	line, length := "", 0
+	for _, word := range strings.Fields(text) {
+		size := len([]rune(word))
+		if line != "" && length+1+size > width {
+			lines, line, length = append(lines, line), "", 0
+		}
+		if line != "" {
+			line, length = line+" ", length+1
+		}
+		line, length = line+word, length+size
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,73 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/payquake/payquake/invariants"
+)
+
+// shownFindings and shownReasons keep a summary short enough to be read on a
+// CI job's page; the rest is counted.
+const (
+	shownFindings = 10
+	shownReasons  = 5
+)
+
+func summary(s *survey) ([]byte, error) {
+	var text bytes.Buffer
+	v := s.verdict
+	word, tone := headline(v)
+	mark := map[string]string{"held": "🟢", "violated": "🔴", "inconclusive": "🟡"}[tone]
+	fmt.Fprintf(&text, "## %s payquake: %s\n\n%s.\n\n", mark, word, markdown(gist(v)))
+	fmt.Fprintf(&text, "Scenario %s, seed %s, %s", code(v.Scenario), code(fmt.Sprint(v.Seed)), markdown(v.Environment))
+	if v.MerchantBug != "" {
+		fmt.Fprintf(&text, ", merchant bug %s", code(v.MerchantBug))
+	}
+	text.WriteString("\n")
+	summaryFindings(&text, append(v.OurFault[:len(v.OurFault):len(v.OurFault)], v.Findings...))
+	summaryMoney(&text, v)
+	summaryReasons(&text, v)
+	fmt.Fprintf(&text, "\n%d trials planned, %d begun, %d at rest · %d messages, %d given to no trial · pins fired: %d of %d required, %d of %d optional\n",
+		v.Counts.Planned, v.Counts.Begun, v.Counts.Rested, v.Counts.Messages, v.Counts.Unattributed,
+		v.Pins.RequiredFired, v.Pins.Required, v.Pins.OptionalFired, v.Pins.Optional)
+	return text.Bytes(), nil
+}
+
+func summaryFindings(text *bytes.Buffer, findings []invariants.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	text.WriteString("\n| finding | invariant | money | trials | faults | repeat |\n| --- | --- | ---: | ---: | --- | --- |\n")
+	for _, finding := range findings[:min(shownFindings, len(findings))] {
+		fmt.Fprintf(text, "| %s | %s | %s | %d | %s | %s |\n", code(finding.ID), markdown(finding.Invariant), finding.Money,
+			len(finding.Trials), markdown(list(finding.Faults, "none fired")), code(finding.Repeat))
+	}
+	if more := len(findings) - shownFindings; more > 0 {
+		fmt.Fprintf(text, "\n… and %s more in the report.\n", counted(more, "finding"))
+	}
+}
+
+func summaryMoney(text *bytes.Buffer, v invariants.Verdict) {
+	text.WriteString("\n| money | |\n| --- | ---: |\n")
+	fmt.Fprintf(text, "| captured | %s |\n| returned | %s |\n", v.Money.Captured, v.Money.Returned)
+	for _, id := range sortedKeys(v.Money.AtFault) {
+		fmt.Fprintf(text, "| at fault: %s | %s |\n", markdown(id), v.Money.AtFault[id])
+	}
+	for _, finding := range group(v.Mitigated) {
+		fmt.Fprintf(text, "| mitigated by the merchant: %s | %s |\n", markdown(finding.Invariant), finding.Money)
+	}
+}
+
+func summaryReasons(text *bytes.Buffer, v invariants.Verdict) {
+	if len(v.Reasons) == 0 {
+		return
+	}
+	text.WriteString("\nInconclusive, because\n\n")
+	for _, reason := range v.Reasons[:min(shownReasons, len(v.Reasons))] {
+		fmt.Fprintf(text, "- %s\n", markdown(reason))
+	}
+	if more := len(v.Reasons) - shownReasons; more > 0 {
+		fmt.Fprintf(text, "- … and %d more\n", more)
+	}
+}

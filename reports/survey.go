@@ -1,0 +1,161 @@
+package reports
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/invariants"
+	"github.com/payquake/payquake/payment"
+)
+
+// survey is what the documents of one report share. A verdict sums over the
+// run and keeps one witness per finding; a suite's JUnit speaks per scenario,
+// the page per trial, and reconciliation per order. For these the same checks
+// are asked again, once, for all documents.
+type survey struct {
+	evidence *invariants.Evidence
+	verdict  invariants.Verdict
+	opinions map[faults.Trial][]opinion
+	tallies  map[string]map[string]*tally // by scenario and invariant
+	affected []affected
+}
+
+// opinion is what an invariant said of a trial, unless it held or was not
+// applicable.
+type opinion struct {
+	invariant string
+	judgement invariants.Judgement
+}
+
+// tally is an invariant's result over one scenario of the run.
+type tally struct {
+	outcome invariants.Outcome
+	reason  string
+}
+
+func look(e *invariants.Evidence, v invariants.Verdict) *survey {
+	s := &survey{evidence: e, verdict: v, opinions: map[faults.Trial][]opinion{}, tallies: map[string]map[string]*tally{}}
+	for _, invariant := range invariants.Catalogue() {
+		for _, trial := range e.Trials {
+			s.ask(invariant, trial)
+		}
+	}
+	s.affected = s.impact()
+	return s
+}
+
+func (s *survey) ask(invariant invariants.Invariant, trial *invariants.Trial) {
+	judgement := invariant.Check(trial)
+	outcome := judgement.Outcome()
+	if outcome == invariants.Violated || outcome == invariants.Inconclusive || len(judgement.Mitigated) > 0 {
+		s.opinions[trial.ID] = append(s.opinions[trial.ID], opinion{invariant.ID, judgement})
+	}
+	if trial.Rerun { // a rerun confirms; it is counted nowhere
+		return
+	}
+	sum := s.tally(trial.Planned.Scenario, invariant.ID)
+	if worse := invariants.Worse(sum.outcome, outcome); worse != sum.outcome || sum.reason == "" {
+		sum.outcome = worse
+		sum.reason = judgement.Inconclusive + judgement.NotApplicable // at most one is set
+	}
+}
+
+func (s *survey) tally(scenario, invariant string) *tally {
+	if s.tallies[scenario] == nil {
+		s.tallies[scenario] = map[string]*tally{}
+	}
+	if s.tallies[scenario][invariant] == nil {
+		s.tallies[scenario][invariant] = &tally{outcome: invariants.NotApplicable}
+	}
+	return s.tallies[scenario][invariant]
+}
+
+// violated names the invariants that a trial breaks.
+func (s *survey) violated(trial faults.Trial) []string {
+	var names []string
+	for _, said := range s.opinions[trial] {
+		if said.judgement.Outcome() == invariants.Violated {
+			names = append(names, said.invariant)
+		}
+	}
+	return names
+}
+
+// mitigated reports whether the merchant made something good in the trial.
+func (s *survey) mitigated(trial faults.Trial) bool {
+	return slices.ContainsFunc(s.opinions[trial], func(said opinion) bool {
+		return slices.ContainsFunc(said.judgement.Mitigated, func(b invariants.Breach) bool { return !b.Money.IsZero() })
+	})
+}
+
+// unsettled reports whether something about the trial stayed inconclusive.
+func (s *survey) unsettled(trial faults.Trial) bool {
+	return slices.ContainsFunc(s.opinions[trial], func(said opinion) bool {
+		return said.judgement.Outcome() == invariants.Inconclusive
+	})
+}
+
+// concerned counts the trials that findings are about, each once.
+func concerned(findings []invariants.Finding) int {
+	trials := map[faults.Trial]bool{}
+	for _, finding := range findings {
+		for _, trial := range finding.Trials {
+			trials[trial] = true
+		}
+	}
+	return len(trials)
+}
+
+// group makes one of the findings that share an identity, with all their
+// trials and their money, as the verdict does for violated ones.
+func group(findings []invariants.Finding) []invariants.Finding {
+	var grouped []invariants.Finding
+	index := map[string]int{}
+	for _, finding := range findings {
+		at, known := index[finding.ID]
+		if !known {
+			index[finding.ID] = len(grouped)
+			finding.Trials = slices.Clone(finding.Trials)
+			grouped = append(grouped, finding)
+			continue
+		}
+		into := &grouped[at]
+		into.Trials = append(into.Trials, finding.Trials...)
+		if sum, err := into.Money.Add(finding.Money); err == nil {
+			into.Money = sum
+		}
+	}
+	return grouped
+}
+
+// atFault sums the money of all findings, per currency and without guessing
+// exchange rates: amounts of a second currency are written beside the first.
+func atFault(v invariants.Verdict) string {
+	sums := map[payment.Currency]payment.Money{}
+	var currencies []payment.Currency
+	for _, id := range sortedKeys(v.Money.AtFault) {
+		amount := v.Money.AtFault[id]
+		if _, known := sums[amount.Currency]; !known && !amount.IsZero() {
+			currencies = append(currencies, amount.Currency)
+		}
+		if sum, err := sums[amount.Currency].Add(amount); err == nil {
+			sums[amount.Currency] = sum
+		}
+	}
+	slices.Sort(currencies)
+	words := make([]string, 0, len(currencies))
+	for _, currency := range currencies {
+		words = append(words, sums[currency].String())
+	}
+	return strings.Join(words, " + ")
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
