@@ -190,7 +190,7 @@ func (s *survey) detail(trial *invariants.Trial) detail {
 			d.Findings = append(d.Findings, proofOf("mitigated", said.invariant, breach))
 		}
 		if judgement.Outcome() == invariants.Inconclusive {
-			d.Findings = append(d.Findings, proof{Tone: "inconclusive", Invariant: said.invariant, Reason: Clean(judgement.Inconclusive)})
+			d.inconclusive(said)
 		}
 	}
 	d.sequence = draw(trial, witness)
@@ -206,6 +206,19 @@ func (s *survey) detail(trial *invariants.Trial) detail {
 			strings.TrimSpace(text + " " + Clean(fate.Detail))})
 	}
 	return d
+}
+
+// inconclusive adds why an invariant said nothing. One reason often stops many
+// invariants, and is told once.
+func (d *detail) inconclusive(said opinion) {
+	reason := Clean(said.judgement.Inconclusive)
+	for i := range d.Findings {
+		if known := &d.Findings[i]; known.Tone == "inconclusive" && known.Reason == reason {
+			known.Invariant += ", " + said.invariant
+			return
+		}
+	}
+	d.Findings = append(d.Findings, proof{Tone: "inconclusive", Invariant: said.invariant, Reason: reason})
 }
 
 func proofOf(tone, invariant string, breach invariants.Breach) proof {

@@ -54,7 +54,9 @@ func (s *survey) attribution() []share {
 		}
 	}
 	for _, trial := range s.evidence.Trials {
-		count(trial.Messages)
+		if !trial.Rerun { // the verdict's counts leave them out too
+			count(trial.Messages)
+		}
 	}
 	count(s.evidence.Unattributed)
 	order := []journal.Attribution{journal.ByReference, journal.ByTrace, journal.ByAmount, journal.ByHeader, journal.Unattributed}

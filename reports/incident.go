@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/invariants"
-	"github.com/payquake/payquake/payment"
 )
 
 // shownOrders bounds the lists of an incident report; the rest is counted.
@@ -38,7 +37,6 @@ func incident(s *survey) ([]byte, error) {
 
 // smallest is, among the findings of the invariant that costs most, the one
 // that is easiest to read: confirmed alone, with the fewest pins and records.
-// The verdict's findings are sorted by money.
 func (s *survey) smallest() invariants.Finding {
 	first := s.verdict.Findings[0]
 	best := first
@@ -100,20 +98,6 @@ func (s *survey) incidentImpact(text *bytes.Buffer) {
 	text.WriteString("\n")
 }
 
-// moneyOf is the money of all trials of a finding, as far as it can be added.
-func (s *survey) moneyOf(finding invariants.Finding) payment.Money {
-	var sum payment.Money
-	for _, a := range s.affected {
-		if next, err := sum.Add(a.Money); err == nil && a.Finding == finding.ID {
-			sum = next
-		}
-	}
-	if sum.IsZero() {
-		return finding.Money
-	}
-	return sum
-}
-
 func incidentTimeline(text *bytes.Buffer, trial *invariants.Trial, lead invariants.Finding) {
 	drawn := draw(trial, lead.Witness)
 	fmt.Fprintf(text, "\n## Timeline of trial %s\n\nTimes count from the trial's first record. Records are cited as source/number of %s; "+
@@ -149,7 +133,7 @@ func incidentTimeline(text *bytes.Buffer, trial *invariants.Trial, lead invarian
 // sentence writes a step in words.
 func sentence(lanes []string, s step) string {
 	words := strings.TrimSpace(s.Label + " " + s.Detail)
-	if s.Kind == arrow {
+	if s.Kind == arrow || s.Kind == wallet {
 		words = fmt.Sprintf("%s → %s: %s", lanes[s.From], lanes[s.To], words)
 	} else {
 		words = lanes[s.From] + ": " + words

@@ -62,7 +62,7 @@ func page(s *survey) ([]byte, error) {
 		return nil, err
 	}
 	model.Style, model.Script = template.CSS(style), template.JS(script)
-	model.Policy = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'",
+	model.Policy = fmt.Sprintf("default-src 'none'; img-src data:; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'",
 		sourceHash(style), sourceHash(script))
 	var text bytes.Buffer
 	if err := parsed.Execute(&text, model); err != nil {

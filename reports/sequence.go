@@ -48,10 +48,11 @@ type step struct {
 type stepKind string
 
 const (
-	arrow stepKind = "m" // between two lanes
-	note  stepKind = "n" // a line of text at one lane
-	money stepKind = "g" // a posting of a provider's ledger
-	mark  stepKind = "p" // a fault acted without touching a message
+	arrow  stepKind = "m" // a message between two lanes
+	wallet stepKind = "w" // between the shopper and the provider, over no link
+	note   stepKind = "n" // a line of text at one lane
+	money  stepKind = "g" // a posting of a provider's ledger
+	mark   stepKind = "p" // a fault acted without touching a message
 )
 
 // down is a stretch in which a process was away, from one step to another.
@@ -216,10 +217,13 @@ func status(code int) string {
 // factsText is what a message says that a reader needs at a glance.
 func factsText(facts journal.Facts) string {
 	var words []string
-	for _, amount := range []payment.Money{facts.Amount, facts.Refunded} {
-		if amount != (payment.Money{}) {
-			words = append(words, amount.String())
-		}
+	switch {
+	case facts.Refunded != (payment.Money{}) && facts.Amount != (payment.Money{}):
+		words = append(words, facts.Refunded.Decimal()+" of "+facts.Amount.String())
+	case facts.Refunded != (payment.Money{}):
+		words = append(words, facts.Refunded.String())
+	case facts.Amount != (payment.Money{}):
+		words = append(words, facts.Amount.String())
 	}
 	if facts.State != "" {
 		words = append(words, Clean(facts.State))
@@ -267,11 +271,11 @@ func messageTip(m *journal.Message) string {
 // between shopper and wallet crosses no link, and is drawn from here.
 func (d *drawing) operation(record journal.Record) {
 	o := record.Operation
-	wallet := o.Name == faults.StepPay || o.Name == faults.StepPayLate || o.Name == faults.StepOpen
+	inWallet := o.Name == faults.StepPay || o.Name == faults.StepPayLate || o.Name == faults.StepOpen
 	said := strings.TrimSpace(Clean(o.Reason))
 	switch {
-	case wallet:
-		s := step{Kind: arrow, To: d.lane(string(d.trial.Planned.Provider)), Label: "wallet: " + Clean(string(o.Name)), Detail: amountText(o.Amount)}
+	case inWallet:
+		s := step{Kind: wallet, To: d.lane(string(d.trial.Planned.Provider)), Label: "wallet: " + Clean(string(o.Name)), Detail: amountText(o.Amount)}
 		if o.Phase == journal.Done {
 			s.From, s.To, s.Answer = s.To, s.From, true
 			s.Label, s.Detail = strings.TrimSpace(outcomeText(o.Outcome)+" "+Clean(o.State)), said
@@ -313,65 +317,3 @@ func (d *drawing) posting(record journal.Record) {
 
 // role is an account without its number: "wallet" of "wallet:t0001".
 func role(account string) string { name, _, _ := strings.Cut(account, ":"); return name }
-
-// pin draws what pins did that is not seen on a message: a provider's conduct,
-// and processes going down and coming back.
-func (d *drawing) pin(record journal.Record) {
-	p := record.Pin
-	at, process := d.place(p)
-	s := step{Kind: mark, From: at, To: at, Label: Clean(p.Fault), Detail: Clean(p.Detail)}
-	switch {
-	case p.Phase == journal.PinTriggered:
-		d.Downs = append(d.Downs, down{Lane: at, From: len(d.Steps), To: -1})
-		s.Detail = d.Lanes[at] + " goes down"
-	case p.Phase == journal.PinHealed && process:
-		s.Detail = d.Lanes[at] + " " + Clean(p.Detail)
-		for i := range d.Downs {
-			if d.Downs[i].Lane == at && d.Downs[i].To < 0 {
-				d.Downs[i].To = len(d.Steps)
-			}
-		}
-	case p.Phase == journal.PinFired && !process && !d.acted[p.ID]:
-	default:
-		return
-	}
-	d.add(record, s)
-}
-
-// place finds the lane on which a pin acts: the process that it stops, the
-// receiver of its message, or the provider whose conduct it bends.
-func (d *drawing) place(p *journal.Pin) (lane int, process bool) {
-	definition, _ := faults.Lookup(p.Fault)
-	process = definition.Kind == faults.OnProcess
-	for _, fate := range d.trial.Fates() {
-		pin := fate.Pin
-		if pin.ID != p.ID {
-			continue
-		}
-		if process {
-			return d.lane(interrupted(pin)), true
-		}
-		if pin.At != nil {
-			return d.lane(pin.At.Link.To()), false
-		}
-	}
-	if process {
-		return 1, true
-	}
-	return d.lane(string(d.trial.Planned.Provider)), false
-}
-
-// interrupted is the role that a process fault stops.
-func interrupted(pin faults.Pin) string {
-	fault, err := pin.Decode()
-	if err != nil {
-		return "merchant"
-	}
-	if stops, is := fault.(faults.ProcessFault); is && stops.Interrupt().Role != "" {
-		return stops.Interrupt().Role
-	}
-	if pin.At != nil {
-		return pin.At.Link.To()
-	}
-	return "merchant"
-}

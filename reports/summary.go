@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/payquake/payquake/invariants"
 )
@@ -25,7 +26,7 @@ func summary(s *survey) ([]byte, error) {
 		fmt.Fprintf(&text, ", merchant bug %s", code(v.MerchantBug))
 	}
 	text.WriteString("\n")
-	summaryFindings(&text, append(v.OurFault[:len(v.OurFault):len(v.OurFault)], v.Findings...))
+	s.summaryFindings(&text, slices.Concat(v.OurFault, v.Findings))
 	summaryMoney(&text, v)
 	summaryReasons(&text, v)
 	fmt.Fprintf(&text, "\n%d trials planned, %d begun, %d at rest · %d messages, %d given to no trial · pins fired: %d of %d required, %d of %d optional\n",
@@ -34,13 +35,13 @@ func summary(s *survey) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-func summaryFindings(text *bytes.Buffer, findings []invariants.Finding) {
+func (s *survey) summaryFindings(text *bytes.Buffer, findings []invariants.Finding) {
 	if len(findings) == 0 {
 		return
 	}
 	text.WriteString("\n| finding | invariant | money | trials | faults | repeat |\n| --- | --- | ---: | ---: | --- | --- |\n")
 	for _, finding := range findings[:min(shownFindings, len(findings))] {
-		fmt.Fprintf(text, "| %s | %s | %s | %d | %s | %s |\n", code(finding.ID), markdown(finding.Invariant), finding.Money,
+		fmt.Fprintf(text, "| %s | %s | %s | %d | %s | %s |\n", code(finding.ID), markdown(finding.Invariant), s.moneyOf(finding),
 			len(finding.Trials), markdown(list(finding.Faults, "none fired")), code(finding.Repeat))
 	}
 	if more := len(findings) - shownFindings; more > 0 {

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type survey struct {
 	opinions map[faults.Trial][]opinion
 	tallies  map[string]map[string]*tally // by scenario and invariant
 	affected []affected
+	money    map[string]payment.Money // by finding, over all its trials
 }
 
 // opinion is what an invariant said of a trial, unless it held or was not
@@ -42,7 +44,32 @@ func look(e *invariants.Evidence, v invariants.Verdict) *survey {
 		}
 	}
 	s.affected = s.impact()
+	s.rank()
 	return s
+}
+
+// rank sums the money of each finding over its trials, and puts the dearest
+// finding first. The verdict knows the money of one trial per finding; an
+// amount that many shoppers lost weighs more than a larger one lost once.
+func (s *survey) rank() {
+	s.money = map[string]payment.Money{}
+	for _, a := range s.affected {
+		if sum, err := s.money[a.Finding].Add(a.Money); err == nil {
+			s.money[a.Finding] = sum
+		}
+	}
+	s.verdict.Findings = slices.Clone(s.verdict.Findings)
+	slices.SortStableFunc(s.verdict.Findings, func(a, b invariants.Finding) int {
+		return cmp.Compare(s.moneyOf(b).Minor, s.moneyOf(a).Minor)
+	})
+}
+
+// moneyOf is the money of all trials of a finding, as far as it can be added.
+func (s *survey) moneyOf(finding invariants.Finding) payment.Money {
+	if sum := s.money[finding.ID]; !sum.IsZero() {
+		return sum
+	}
+	return finding.Money
 }
 
 func (s *survey) ask(invariant invariants.Invariant, trial *invariants.Trial) {

@@ -30,7 +30,7 @@ func gist(v invariants.Verdict) string {
 	case len(v.OurFault) > 0:
 		return "payquake broke a rule of its own; this run says nothing about the merchant"
 	case tone == "violated":
-		text := fmt.Sprintf("%s in %s of %d", counted(len(v.Findings), "finding"), counted(concerned(v.Findings), "trial"), v.Counts.Begun)
+		text := fmt.Sprintf("%s in %d of %s", counted(len(v.Findings), "finding"), concerned(v.Findings), counted(v.Counts.Begun, "trial"))
 		if money := atFault(v); money != "" {
 			text += ", " + money + " at fault"
 		}
@@ -54,7 +54,7 @@ func counted(n int, noun string) string {
 func company(finding invariants.Finding) string {
 	text := Clean(string(finding.Trial))
 	if more := len(finding.Trials) - 1; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+		text += fmt.Sprintf("; seen in %d more", more)
 	}
 	return text
 }

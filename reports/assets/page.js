@@ -89,7 +89,7 @@
     if (step.w) make(g, "path", { class: "diamond", d: `M8 ${top + 20}l5 -5l5 5l-5 5z` });
     make(g, "text", { class: "time", x: LEFT - 10, y: top + 24, "text-anchor": "end" }, step.t);
     make(g, "text", { class: "cite", x: width - RIGHT + 14, y: top + 24 }, step.r);
-    if (step.k === "m") message(g, step, x, top);
+    if (step.k === "m" || step.k === "w") message(g, step, x, top);
     else aside(g, step, x, top, width);
     const hint = [step.i, step.x && "changed on the way: " + step.x].filter(Boolean).join("\n");
     if (hint) make(g, "title", {}, hint);
@@ -97,7 +97,7 @@
 
   function message(g, step, x, top) {
     const from = x(step.f), to = x(step.o), y = top + 26, dir = Math.sign(to - from) || 1;
-    const classes = ["msg", step.a && "answer", step.l.startsWith("wallet:") && "wallet", step.e || (step.x ? "edited" : "")];
+    const classes = ["msg", step.a && "answer", step.k === "w" && "wallet", step.e || (step.x ? "edited" : "")];
     const m = make(g, "g", { class: classes.filter(Boolean).join(" ") });
     const stopped = step.e === "lost" || step.e === "cut";
     // What did not arrive ends on its way.
@@ -141,21 +141,21 @@
 
   // Notes, postings and marks stand at their lane.
   function aside(g, step, x, top, width) {
-    const at = x(step.f), words = step.l + (step.d ? "  " + step.d : "");
+    const at = x(step.f), detail = step.d && step.d.length > 70 ? step.d.slice(0, 69) + "…" : step.d || "";
     const box = make(g, "g", { class: step.k === "g" ? "posting" : step.k === "p" ? "mark" : "note" });
     if (step.k === "p") {
       tags(box, [step.l], at, top + 11);
       if (step.d) make(box, "text", { class: "halo detail", x: at + step.l.length * 3.3 + 16, y: top + 22 }, step.d);
       return;
     }
-    const long = Math.min(words.length * 6.3 + 18, 520);
+    const long = step.l.length * (step.k === "g" ? 7.6 : 6.9) + detail.length * 6.6 + 22;
     // At the last lane a wide note would leave the picture.
     const left = Math.max(LEFT, Math.min(at - 10, width - RIGHT - long));
     make(box, "rect", { x: left, y: top + 8, width: long, height: 21, rx: 4 });
     const text = make(box, "text", { x: left + 9, y: top + 22.5 });
     make(text, "tspan", {}, step.l);
-    if (step.d) make(text, "tspan", { class: "detail", dx: 7 }, step.d.length > 70 ? step.d.slice(0, 69) + "…" : step.d);
-    if (step.d) make(g, "title", {}, step.d);
+    if (step.d) make(text, "tspan", { class: "detail", dx: 7 }, detail);
+    if (detail !== (step.d || "")) make(g, "title", {}, step.d);
   }
 
   // One trial in full.
@@ -237,7 +237,7 @@
     if (has((s) => s.x)) entry({ x: "x" }, "changed on the way");
     if (has((s) => s.e === "forged")) entry({ e: "forged" }, "forged");
     if (has((s) => s.c)) entry({ c: 1 }, "copy");
-    if (has((s) => s.l.startsWith("wallet:"))) entry({ l: "wallet:" }, "in the wallet");
+    if (has((s) => s.k === "w")) entry({ k: "w" }, "in the wallet");
     if (has((s) => s.w)) make(tools, "span", {}, "◆ proves the finding");
   }
 
@@ -264,10 +264,12 @@
 
   function bookTable(body, trial) {
     if (!trial.books || !trial.books.length) return;
+    const proofs = new Set((trial.findings || []).flatMap((proof) => proof.cites || []));
     const rows = table(body, "What each book says", ["", "", "merchant", "provider", "records"], "books");
     for (const line of trial.books) {
       const row = make(rows, "tr", { class: line.differs ? "differs" : "" });
-      make(row, "td", {}, line.what);
+      const proves = line.cites.split(", ").some((cite) => proofs.has(cite));
+      make(row, "td", {}, (proves ? "◆ " : "") + line.what);
       make(make(row, "td"), "code", {}, line.name);
       make(row, "td", {}, line.merchant || "—");
       make(row, "td", {}, line.provider || "—");
