@@ -1,9 +1,11 @@
 // Package scenarios turns a person's words (a scenario, in YAML or Go) and a
 // seed into a plan: every trial with its journey, its amounts and its pins.
 // Chance enters here and nowhere else; compiling twice gives the same bytes.
+// Any trial of any plan can be written out again as a scenario (Export).
 //
 // It reaches no network, no Docker and no clock, and is handed the systems
-// that exist as data (Catalogue).
+// that exist as data (Systems). It owns the words scenario, plan, part, batch
+// and expectation, and the embedded catalogue of scenarios.
 package scenarios
 
 import (

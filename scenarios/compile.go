@@ -1,0 +1,232 @@
+package scenarios
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/payquake/payquake/payment"
+)
+
+const (
+	// maxBatch bounds how many trials run in one batch.
+	maxBatch = 600
+	// company is how many trials without a fault run beside one that stops a
+	// process: they show what the stop does to payments it was not aimed at.
+	company = 6
+)
+
+// Compile makes the plan of a scenario: everything that is left to chance is
+// drawn here, from the seed alone. The same scenario, systems and seed give
+// the same bytes. What is wrong with the scenario is told as Problems.
+func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
+	if err := s.Check(systems); err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Version: PlanVersion, Scenario: s.Name, Seed: seed}
+	members := s.Suite
+	if len(members) == 0 {
+		members = []Scenario{s}
+	}
+	p := &packer{seed: seed}
+	for _, member := range members {
+		plan.Parts = append(plan.Parts, Part{Scenario: member.Name, About: member.About, Expect: member.Expect})
+		l := &list{source: member.source, name: member.Name}
+		if member.source != nil {
+			l.name = member.source.file
+		}
+		drawn := dealt(member, systems, randomFor(seed, member.Name), l)
+		if err := l.err(); err != nil {
+			return Plan{}, err
+		}
+		p.add(member, drawn)
+	}
+	batches, err := p.pack()
+	if err != nil {
+		return Plan{}, err
+	}
+	plan.Batches = batches
+	return plan, nil
+}
+
+// packer sorts the trials of all parts into batches.
+type packer struct {
+	seed   uint64
+	shared []*group // trials that disturb nobody, by how many may run at a time
+	alone  []*group // trials that must not run beside those of others
+}
+
+// group is trials for one or more batches. Pinned trials have their amounts;
+// drawn ones get theirs from the scenario's list, then from the sweep.
+type group struct {
+	inFlight int
+	together bool // exactly one batch, in this order
+	pinned   []Trial
+	drawn    []Trial
+	amounts  []listed // of the first drawn trials that they fit
+}
+
+// listed is an amount that a scenario asks for by name.
+type listed struct {
+	scenario string
+	minor    int64
+}
+
+// add takes in the trials of a scenario. Each trial that stops a process gets
+// a batch with some of the scenario's trials without pins for company.
+func (p *packer) add(s Scenario, drawn []Trial) {
+	inFlight := s.Scale.InFlight
+	if inFlight == 0 {
+		inFlight = usualInFlight
+	}
+	amounts := make([]listed, len(s.Scale.Amounts))
+	for i, amount := range s.Scale.Amounts {
+		amounts[i] = listed{s.Name, amount.Minor}
+	}
+	if s.Scale.OneBatch {
+		p.alone = append(p.alone, &group{inFlight: inFlight, together: true, pinned: s.Trials, drawn: drawn, amounts: amounts})
+		return
+	}
+	var calm, stopping, others []Trial
+	for _, trial := range drawn {
+		switch {
+		case disturbs(trial):
+			stopping = append(stopping, trial)
+		case len(trial.Pins) == 0:
+			calm = append(calm, trial)
+		default:
+			others = append(others, trial)
+		}
+	}
+	for i, trial := range stopping {
+		beside := min(company, len(calm)/(len(stopping)-i))
+		p.alone = append(p.alone, &group{inFlight: inFlight, together: true, drawn: append([]Trial{trial}, calm[:beside]...), amounts: amounts})
+		amounts = nil // the first batch that is made has them
+		calm = calm[beside:]
+	}
+	shared := p.sharedWith(inFlight)
+	shared.drawn = append(append(shared.drawn, others...), calm...)
+	shared.amounts = append(shared.amounts, amounts...)
+	for _, trial := range s.Trials {
+		if disturbs(trial) {
+			p.alone = append(p.alone, &group{inFlight: inFlight, together: true, pinned: []Trial{trial}})
+		} else {
+			shared.pinned = append(shared.pinned, trial)
+		}
+	}
+}
+
+func disturbs(t Trial) bool { return slices.ContainsFunc(t.Pins, stops) }
+
+func (p *packer) sharedWith(inFlight int) *group {
+	for _, g := range p.shared {
+		if g.inFlight == inFlight {
+			return g
+		}
+	}
+	p.shared = append(p.shared, &group{inFlight: inFlight})
+	return p.shared[len(p.shared)-1]
+}
+
+// pack makes the batches: the shared ones first, then those of the trials that
+// disturb others.
+func (p *packer) pack() ([]Batch, error) {
+	var batches []Batch
+	for _, g := range slices.Concat(p.shared, p.alone) {
+		for _, part := range g.split() {
+			id := fmt.Sprintf("b%d", len(batches)+1)
+			batch, err := part.batch(id, randomFor(p.seed, "batch "+id))
+			if err != nil {
+				return nil, err
+			}
+			batches = append(batches, batch)
+		}
+	}
+	return batches, nil
+}
+
+// split cuts a group into parts of one batch each: pinned trials go to the
+// first part where their amount is free, drawn ones fill the parts evenly.
+func (g *group) split() []*group {
+	if g.together {
+		return []*group{g}
+	}
+	var parts []*group
+	var amounts []*reserved
+	for _, trial := range g.pinned {
+		at := slices.IndexFunc(amounts, func(r *reserved) bool { return r.free(trial.Total.Minor) && len(r.taken) < maxBatch })
+		if at < 0 {
+			at = len(parts)
+			parts = append(parts, &group{inFlight: g.inFlight})
+			amounts = append(amounts, newReserved(nil))
+		}
+		parts[at].pinned = append(parts[at].pinned, trial)
+		amounts[at].take(trial.Total.Minor)
+	}
+	all := len(g.pinned) + len(g.drawn)
+	for len(parts)*maxBatch < all {
+		parts = append(parts, &group{inFlight: g.inFlight})
+	}
+	// Trials of all scenarios go round, so that each batch has some of each.
+	for i, next := 0, 0; i < len(g.drawn); next++ {
+		part := parts[next%len(parts)]
+		if len(part.pinned)+len(part.drawn) < maxBatch {
+			part.drawn = append(part.drawn, g.drawn[i])
+			i++
+		}
+	}
+	for i, amount := range g.amounts {
+		if len(parts) > 0 {
+			part := parts[i%len(parts)]
+			part.amounts = append(part.amounts, amount)
+		}
+	}
+	return parts
+}
+
+// batch completes the trials of a part: amounts, what is bought, and which
+// pins are required in this company.
+func (g *group) batch(id string, random *rand.Rand) (Batch, error) {
+	batch := Batch{ID: id, InFlight: g.inFlight}
+	amounts := newReserved(random)
+	for _, trial := range g.pinned {
+		if !amounts.free(trial.Total.Minor) {
+			return Batch{}, fmt.Errorf("batch %s: the total of trial %s, %s, is too close to that of another one beside it", id, trial.ID, trial.Total)
+		}
+		amounts.take(trial.Total.Minor)
+		batch.Disturbs = batch.Disturbs || disturbs(trial)
+	}
+	drawn := slices.Clone(g.drawn)
+	for i := range drawn {
+		batch.Disturbs = batch.Disturbs || disturbs(drawn[i])
+	}
+	giveListed(drawn, g.amounts, amounts)
+	for i := range drawn {
+		if drawn[i].Total.IsZero() {
+			minor := amounts.sweep(func(minor int64) bool { return fits(drawn[i], minor) })
+			amounts.take(minor)
+			drawn[i].Total = payment.Fen(minor)
+		}
+		drawn[i].Lines = linesFor(drawn[i].Total.Minor, random)
+		drawn[i] = settle(drawn[i], batch.Disturbs)
+	}
+	if !g.together {
+		random.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
+	}
+	batch.Trials = slices.Concat(g.pinned, drawn)
+	return batch, nil
+}
+
+// giveListed gives each listed amount to the first trial of its scenario that
+// it fits. One too close to another's is left out.
+func giveListed(trials []Trial, all []listed, amounts *reserved) {
+	for _, l := range all {
+		for i := range trials {
+			if trials[i].Scenario == l.scenario && trials[i].Total.IsZero() && amounts.free(l.minor) && fits(trials[i], l.minor) {
+				amounts.take(l.minor)
+				trials[i].Total = payment.Fen(l.minor)
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package scenarios
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/payment"
+)
+
+// randomFor is the chance of one purpose. Each scenario of a suite has its
+// own, so that it deals the same alone and in company.
+func randomFor(seed uint64, purpose string) *rand.Rand {
+	hash := fnv.New64a()
+	hash.Write([]byte(purpose))
+	return rand.New(rand.NewPCG(seed, hash.Sum64()))
+}
+
+func drawnID(scenario string, n int) faults.Trial {
+	return faults.Trial(fmt.Sprintf("%s-%04d", scenario, n+1))
+}
+
+// way is a provider and a method to pay by.
+type way struct {
+	provider payment.ProviderName
+	method   payment.Method
+}
+
+func shoppersOf(s Scenario) []ShopperLine {
+	if len(s.Shoppers) == 0 {
+		return []ShopperLine{{Shopper: "pay"}}
+	}
+	return s.Shoppers
+}
+
+func providersOf(scale Scale, systems Systems) []Provider {
+	if len(scale.Providers) == 0 {
+		return systems.Providers
+	}
+	var wanted []Provider
+	for _, name := range scale.Providers {
+		if provider, known := systems.provider(name); known {
+			wanted = append(wanted, provider)
+		}
+	}
+	return wanted
+}
+
+// waysOf are the ways in which the shoppers of a line may pay, in the order in
+// which they are taken in turn. Shoppers who pay by one method only, whatever
+// is asked, have that one.
+func waysOf(s Scenario, line ShopperLine, systems Systems) []way {
+	wanted := line.Methods
+	if len(wanted) == 0 {
+		wanted = s.Scale.Methods
+	}
+	var ways []way
+	for _, provider := range providersOf(s.Scale, systems) {
+		methods := wanted
+		if len(methods) == 0 {
+			methods = slices.DeleteFunc(slices.Clone(provider.Methods), func(m payment.Method) bool { return m == payment.MethodBarcode })
+		}
+		for _, method := range methods {
+			trial, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, 0), Method: method})
+			if err != nil || !slices.Contains(provider.Methods, trial.Method) {
+				continue
+			}
+			if found := (way{provider.Name, trial.Method}); !slices.Contains(ways, found) {
+				ways = append(ways, found)
+			}
+		}
+	}
+	return ways
+}
+
+// dealt is the drawn part of a scenario: trials with shoppers and pins, without
+// amounts yet.
+func dealt(s Scenario, systems Systems, random *rand.Rand, l *list) []Trial {
+	trials := dealShoppers(s, systems, random)
+	dealFaults(s, trials, random, l)
+	for i := range trials {
+		drawSettings(&trials[i], random)
+	}
+	return trials
+}
+
+// dealShoppers makes the trials, with as many shoppers of each line as its
+// weight asks for, in a drawn order.
+func dealShoppers(s Scenario, systems Systems, random *rand.Rand) []Trial {
+	lines := shoppersOf(s)
+	var trials []Trial
+	for i, count := range shares(lines, s.Scale.Trials) {
+		ways := waysOf(s, lines[i], systems)
+		for n := range count {
+			w := ways[n%len(ways)]
+			// The settings turn slower than the ways, so that all pairs meet.
+			trial := Trial{Scenario: s.Name, Shopper: lines[i].Shopper, Provider: w.provider, Method: w.method,
+				Settings: turn(lines[i].Settings, n+n/len(ways))}
+			trials = append(trials, trial)
+		}
+	}
+	random.Shuffle(len(trials), func(i, j int) { trials[i], trials[j] = trials[j], trials[i] })
+	for i := range trials {
+		trials[i].ID = drawnID(s.Name, i)
+		trials[i], _ = walk(trials[i]) // checked with the scenario
+	}
+	return trials
+}
+
+// shares splits a number of trials by weight, by the largest remainders; each
+// line gets one as long as there are enough.
+func shares(lines []ShopperLine, trials int) []int {
+	total := 0
+	for _, line := range lines {
+		total += max(line.Weight, 1)
+	}
+	counts := make([]int, len(lines))
+	rests := make([]int, len(lines))
+	order := make([]int, len(lines))
+	left := trials
+	for i, line := range lines {
+		counts[i] = trials * max(line.Weight, 1) / total
+		rests[i] = trials * max(line.Weight, 1) % total
+		if counts[i] == 0 {
+			rests[i] += total // nobody who was asked for stays away
+		}
+		left -= counts[i]
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rests[b], rests[a]) })
+	for n := range left {
+		counts[order[n%len(order)]]++
+	}
+	return counts
+}
+
+// dealFaults pins the scenario's faults to its trials. Lines with the fewest
+// trials to choose from choose first, and every line prefers trials without a
+// fault, so that faults meet in one trial only if they must.
+func dealFaults(s Scenario, trials []Trial, random *rand.Rand, l *list) {
+	order := make([]int, len(s.Faults))
+	candidates := make([][]int, len(s.Faults))
+	for i, line := range s.Faults {
+		order[i], candidates[i] = i, candidatesFor(line, trials)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(candidates[a]), len(candidates[b])) })
+	type pinned struct {
+		line int
+		pins []faults.Pin
+	}
+	hands := make([][]pinned, len(trials))
+	stopped := make([]bool, len(trials))
+	for _, i := range order {
+		line, open := s.Faults[i], candidates[i]
+		path := fmt.Sprintf("faults[%d]", i)
+		count := wantedOf(line, len(open))
+		if count > len(open) || len(open) == 0 {
+			l.addf(path, "%d trials are wanted, and %d of this draw come by the place", max(count, 1), len(open))
+			continue
+		}
+		random.Shuffle(len(open), func(a, b int) { open[a], open[b] = open[b], open[a] })
+		slices.SortStableFunc(open, func(a, b int) int {
+			return cmp.Or(cmp.Compare(one(stopped[a]), one(stopped[b])), cmp.Compare(len(hands[a]), len(hands[b])))
+		})
+		for n, t := range open[:count] {
+			hand := pinned{line: i}
+			for _, member := range line.members() {
+				pin := pinOf(member, turn(member.Settings, n), trials[t].ID)
+				hand.pins = append(hand.pins, pin)
+				stopped[t] = stopped[t] || stops(pin)
+			}
+			hands[t] = append(hands[t], hand)
+		}
+	}
+	for t, hand := range hands {
+		slices.SortStableFunc(hand, func(a, b pinned) int { return cmp.Compare(a.line, b.line) })
+		for _, one := range hand {
+			trials[t].Pins = append(trials[t].Pins, one.pins...)
+		}
+	}
+}
+
+// candidatesFor are the trials a line may choose from: those that surely come
+// by its place, or if there is none, those that may.
+func candidatesFor(line FaultLine, trials []Trial) []int {
+	var sure, possible []int
+	for i, trial := range trials {
+		if !line.With.matches(trial) {
+			continue
+		}
+		switch reachOfLine(trial, line) {
+		case surely:
+			sure = append(sure, i)
+		case maybe:
+			possible = append(possible, i)
+		}
+	}
+	if len(sure) > 0 {
+		return sure
+	}
+	return possible
+}
+
+func wantedOf(line FaultLine, candidates int) int {
+	switch {
+	case line.Trials > 0:
+		return line.Trials
+	case line.Share > 0:
+		return max(int(math.Round(line.Share/100*float64(candidates))), 1)
+	default:
+		return candidates
+	}
+}
+
+// drawSettings decides what the settings of a trial's pins leave to chance.
+func drawSettings(t *Trial, random *rand.Rand) {
+	for i := range t.Pins {
+		fault, err := t.Pins[i].Decode()
+		drawer, draws := fault.(faults.Drawer)
+		if err != nil || !draws {
+			continue
+		}
+		if settings, err := faults.Encode(drawer.Draw(random)); err == nil {
+			t.Pins[i].Settings = json.RawMessage(settings)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package scenarios
+
+import (
+	"math/rand/v2"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// maxQuantity is the most of one thing in a line of an order.
+const maxQuantity = 1_000_000
+
+// goods are names with every kind of character that shops have stumbled over:
+// what looks like markup, code or a format, what is wide, joined or written
+// from right to left. Each is short enough for a provider's description.
+func goods() []string {
+	return []string{
+		"tea", "绿茶 250g", "Crème brûlée", `the "good" one`, "it's 5 o'clock", "<b>bold & sold</b>", "50% off %s %d",
+		"back\\slash/and/slash", "emoji 🍵🎁", "👩‍👩‍👧 family box", "a=1&b=2?c#d", "名前は「お茶」", "שלום", "${PATH} {{.Name}}",
+		"'; DROP TABLE orders; --", "x, y; z: w", "noodles (大) 【辣】", "naïve ﬁle № 5", "1,000.00", "null", "true",
+		"~!@#$%^&*()_+|", "é combining", "İstanbul çay", "-1", "[1] * 2 \"quoted\"", "٠١٢٣", "🇨🇳🇪🇺",
+	}
+}
+
+// linesFor draws what is bought for a total: one thing, several of one, or
+// several things, so that sums and products are formed on the way.
+func linesFor(total int64, random *rand.Rand) []Line {
+	name := func() string { return goods()[random.IntN(len(goods()))] }
+	line := func(quantity, price int64) Line {
+		return Line{Name: name(), Quantity: quantity, Price: payment.Fen(price)}
+	}
+	switch shape := random.IntN(4); {
+	case shape == 0 && total >= 3:
+		first := 1 + random.Int64N(total-1)
+		return []Line{line(1, first), line(1, total-first)}
+	case shape == 1:
+		// As many of one thing as divide the total, at most twelve.
+		for quantity := int64(12); quantity > 1; quantity-- {
+			if total%quantity == 0 {
+				return []Line{line(quantity, total/quantity)}
+			}
+		}
+	case shape == 2 && total >= 10:
+		quantity := 2 + random.Int64N(5)
+		price := 1 + random.Int64N(total/(quantity+1))
+		return []Line{line(quantity, price), line(1, total-quantity*price)}
+	}
+	return []Line{line(1, total)}
+}

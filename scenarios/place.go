@@ -1,0 +1,173 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/payment"
+)
+
+// checkPlace refuses a fault where it may not be pinned: on a link, operation
+// or leg that does not exist or that its definition does not allow, and where
+// it would be a lie that nobody asked for.
+func checkPlace(l *list, path string, systems Systems, line FaultLine) {
+	definition, known := faults.Lookup(line.Fault)
+	switch {
+	case !known:
+		if line.Fault != "" || l.source == nil {
+			l.unknown(path+".fault", "fault", line.Fault, faultNames())
+		}
+	case definition.Kind == faults.AsJourney:
+		l.addf(path+".fault", "%s is a shopper; it stands under shoppers:", line.Fault)
+	case definition.Kind == faults.OnPayment:
+		checkPayment(l, path, systems, line)
+	case line.At != nil:
+		if checkAddress(l, path+".at", systems, *line.At) {
+			checkFit(l, path, systems, definition, line)
+		}
+	case l.source == nil:
+		l.addf(path, "%s needs an address", line.Fault)
+	}
+}
+
+func checkPayment(l *list, path string, systems Systems, line FaultLine) {
+	if line.Payment == nil {
+		if l.source == nil {
+			l.addf(path, "%s needs a payment", line.Fault)
+		}
+		return
+	}
+	if _, known := systems.provider(payment.ProviderName(line.Payment.Provider)); !known {
+		l.unknown(path+".payment", "provider", line.Payment.Provider, systems.providerNames())
+	}
+	if line.Lie {
+		l.addf(path+".lie", "%s is no lie: the provider says the same on every channel", line.Fault)
+	}
+}
+
+// checkAddress reports whether the address exists.
+func checkAddress(l *list, path string, systems Systems, at faults.Address) bool {
+	link, known := systems.link(at.Link)
+	if !known {
+		l.unknown(path, "link", string(at.Link), systems.linkNames())
+		return false
+	}
+	if !slices.Contains(link.Operations, at.Operation) {
+		words := make([]string, len(link.Operations))
+		for i, operation := range link.Operations {
+			words[i] = string(operation)
+		}
+		l.unknown(path, "operation of "+string(at.Link), string(at.Operation), words)
+		return false
+	}
+	return true
+}
+
+// checkFit refuses an address that exists but is not for this fault.
+func checkFit(l *list, path string, systems Systems, d faults.Definition, line FaultLine) {
+	at := path + ".at"
+	if len(d.Operations) > 0 && !slices.Contains(d.Operations, line.At.Operation) {
+		l.addf(at, "%s is for %s, not for %s", d.Name, joined(d.Operations), line.At.Operation)
+		return
+	}
+	if len(d.Legs) > 0 && !slices.Contains(d.Legs, line.At.Leg) {
+		l.addf(at, "%s is for the %s, not the %s; for example %s", d.Name, joined(d.Legs), line.At.Leg, d.Example)
+		return
+	}
+	settings := line.Settings
+	if len(settings) == 0 {
+		settings = []json.RawMessage{nil}
+	}
+	for _, one := range settings {
+		fault, err := faults.Decode(d.Name, one)
+		if err != nil {
+			if l.source == nil {
+				l.add(path, err.Error())
+			}
+			return
+		}
+		if problem, part := unfitFor(systems, fault, *line.At); problem != "" {
+			l.put(at, part, Problem{Message: d.Name + ": " + problem})
+			return
+		}
+		if !checkLie(l, path, fault, line) {
+			return
+		}
+		if held, is := fault.(*faults.HoldBack); is && held.Until != "" {
+			if until, err := faults.ParseAddress(held.Until); err == nil && !checkAddress(l, path+".until", systems, until) {
+				return
+			}
+		}
+	}
+}
+
+// classified are faults whose class depends on where they are pinned.
+type classified interface {
+	ClassOn(faults.Operation, faults.Leg) faults.Class
+}
+
+// checkLie reports whether the fault's class at its place is what was asked for.
+func checkLie(l *list, path string, fault faults.Fault, line FaultLine) bool {
+	classed, is := fault.(classified)
+	isLie := is && classed.ClassOn(line.At.Operation, line.At.Leg) == faults.Lie
+	switch {
+	case isLie && !line.Lie:
+		l.addf(path+".at", "%s is a lie here: a validly signed message that its sender's book contradicts; ask for it with lie: true", line.Fault)
+	case line.Lie && !isLie:
+		l.addf(path+".lie", "%s is no lie here; leave lie: out", line.Fault)
+	default:
+		return true
+	}
+	return false
+}
+
+// unfitFor says why a fault cannot act at an address, "" if it can, and which
+// part of the address is to blame.
+func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, part string) {
+	operation := string(at.Operation)
+	switch f := fault.(type) {
+	case interface{ CheckLeg(faults.Leg) error }:
+		if err := f.CheckLeg(at.Leg); err != nil {
+			return err.Error(), string(at.Leg)
+		}
+	case *faults.Amount:
+		if !carriesAmount(at.Operation, at.Leg) {
+			return "the " + string(at.Leg) + " of " + operation + " carries no amount", operation
+		}
+	case *faults.Signature:
+		if systems.providerOn(at.Link) == "" || (isNotification(at.Operation) && at.Leg == faults.AnswerLeg) {
+			return "this message is not signed", operation
+		}
+		if f.How == faults.SignatureProbe && at.Leg == faults.RequestLeg && at.Link.From() == "merchant" {
+			return "only providers send signature probes", string(at.Leg)
+		}
+	case *faults.MerchantCrash:
+		if f.When == faults.AfterAcknowledging && (!isNotification(at.Operation) || at.Leg != faults.AnswerLeg) {
+			return "after-acknowledging is for the answer to a notification", operation
+		}
+	case *faults.ProviderDown:
+		if systems.providerOn(at.Link) == "" || string(systems.providerOn(at.Link)) != at.Link.To() {
+			return "it goes down for calls to a provider, on a link that leads there", string(at.Link)
+		}
+	}
+	return "", ""
+}
+
+// carriesAmount reports whether a message says how much, so that it can be
+// changed there.
+func carriesAmount(operation faults.Operation, leg faults.Leg) bool {
+	switch operation {
+	case faults.Create, faults.NotifyPayment, faults.NotifyRefund:
+		return leg == faults.RequestLeg
+	case faults.Query, faults.RefundQuery:
+		return leg == faults.AnswerLeg
+	default:
+		return operation == faults.PayCode || operation == faults.Refund
+	}
+}
+
+func isNotification(operation faults.Operation) bool {
+	return strings.HasPrefix(string(operation), "notify-")
+}
