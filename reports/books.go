@@ -50,6 +50,8 @@ func books(trial *invariants.Trial) []bookLine {
 	return lines
 }
 
+// orderLines compares orders by what stays with the merchant: the total of a
+// paid order less what went back, and what the provider's captures still keep.
 func orderLines(trial *invariants.Trial) []bookLine {
 	var lines []bookLine
 	for _, order := range trial.Orders() {
@@ -89,6 +91,8 @@ type bookPairs struct {
 	pairs map[string]*[2]journal.Record // the merchant's, the provider's as it was last
 }
 
+// take keeps the last entry of each side: books tell history, and only their
+// end is compared.
 func (b *bookPairs) take(record journal.Record, reference string) {
 	if record.Entry.Kind != b.kind || reference == "" {
 		return
@@ -107,6 +111,7 @@ func (b *bookPairs) take(record journal.Record, reference string) {
 	b.pairs[reference][side] = record
 }
 
+// lines writes the pairs in the order in which their references came up.
 func (b *bookPairs) lines() []bookLine {
 	lines := make([]bookLine, 0, len(b.order))
 	for _, reference := range b.order {

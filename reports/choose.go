@@ -38,6 +38,7 @@ type listed struct {
 	Drawn    bool
 }
 
+// rank orders outcomes, worst last.
 func (l listed) rank() int {
 	return slices.Index([]string{"held", "mitigated", "inconclusive", "violated"}, l.Outcome)
 }
@@ -48,6 +49,8 @@ func (l listed) Find() string {
 		l.Total.Decimal(), l.Outcome, l.Scenario}, l.Faults...), l.Breaks...), " ")))
 }
 
+// rows lists every trial that was begun, reruns among them, whether it is
+// drawn or not: a list with holes would be taken for the whole.
 func (s *survey) rows(chosen []embedded) []listed {
 	drawn := map[faults.Trial]bool{}
 	for _, detail := range chosen {
@@ -71,6 +74,7 @@ func (s *survey) rows(chosen []embedded) []listed {
 	return rows
 }
 
+// outcome is the worst that was said of the trial, for its mark in the list.
 func (s *survey) outcome(trial faults.Trial) string {
 	switch {
 	case len(s.violated(trial)) > 0:
@@ -174,6 +178,8 @@ func (s *survey) candidates() []*invariants.Trial {
 	return slices.Concat(witnesses, ranked[3], ranked[2], ranked[1], ranked[0])
 }
 
+// detail gathers what the picture of one trial shows, with all texts cleaned:
+// the script that draws it trusts what it is given only to be text.
 func (s *survey) detail(trial *invariants.Trial) detail {
 	planned := trial.Planned
 	d := detail{ID: trial.ID, Books: books(trial)}
@@ -221,6 +227,7 @@ func (d *detail) inconclusive(said opinion) {
 	d.Findings = append(d.Findings, proof{Tone: "inconclusive", Invariant: said.invariant, Reason: reason})
 }
 
+// proofOf keeps a breach with the records that prove it.
 func proofOf(tone, invariant string, breach invariants.Breach) proof {
 	p := proof{Tone: tone, Invariant: invariant, Reason: Clean(breach.Reason), Money: amountText(breach.Money)}
 	for _, ref := range breach.Witness {
@@ -231,6 +238,7 @@ func proofOf(tone, invariant string, breach invariants.Breach) proof {
 	return p
 }
 
+// restText says how the trial ended.
 func restText(trial *invariants.Trial) string {
 	switch {
 	case trial.Contradiction != "":

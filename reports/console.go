@@ -73,6 +73,8 @@ func (p *printer) paragraph(indent, text string) {
 	}
 }
 
+// verdict writes the conclusion, and what was run. The word stands first on
+// its line, where logs are searched for it.
 func (p *printer) verdict(v invariants.Verdict) {
 	word, tone := headline(v)
 	colour := map[string]string{"held": good, "violated": bad}[tone]
@@ -87,6 +89,8 @@ func (p *printer) verdict(v invariants.Verdict) {
 	p.line(p.paint(faint, about))
 }
 
+// findings writes each finding with its command first: who reads no further
+// can already see it again.
 func (p *printer) findings(title string, findings []invariants.Finding) {
 	if title != "" && len(findings) > 0 {
 		p.blank()
@@ -104,6 +108,8 @@ func (p *printer) findings(title string, findings []invariants.Finding) {
 	}
 }
 
+// mitigated shows what would have been findings; findings that share an
+// identity share a line.
 func (p *printer) mitigated(v invariants.Verdict) {
 	if len(v.Mitigated) == 0 {
 		return
@@ -115,6 +121,7 @@ func (p *printer) mitigated(v invariants.Verdict) {
 	}
 }
 
+// money aligns amounts at their right, as ledgers do.
 func (p *printer) money(v invariants.Verdict) {
 	rows := [][2]string{{"captured", v.Money.Captured.String()}, {"returned", v.Money.Returned.String()}}
 	for _, id := range sortedKeys(v.Money.AtFault) {
@@ -131,20 +138,25 @@ func (p *printer) money(v invariants.Verdict) {
 	}
 }
 
+// reasons are shown beside findings too: a violated run may be inconclusive in
+// everything else, and mending the violation will not make it held.
 func (p *printer) reasons(v invariants.Verdict) {
-	if len(v.Reasons) == 0 {
+	why := reasons(v)
+	if len(why) == 0 {
 		return
 	}
-	p.blank()
-	p.line(p.paint(unclear, "inconclusive, because"))
-	for _, reason := range v.Reasons {
-		p.item(reason)
+	title := "inconclusive, because"
+	if v.Outcome == invariants.Held { // a host that was asked for in vain does not take a held away
+		title = "worth knowing"
 	}
-	for _, host := range v.RefusedHosts {
-		p.item("somebody asked for " + host + ", which is no part of the run")
+	p.blank()
+	p.line(p.paint(unclear, title))
+	for _, reason := range why {
+		p.item(reason)
 	}
 }
 
+// expectations shows only those that were missed; the page shows all.
 func (p *printer) expectations(v invariants.Verdict) {
 	title := false
 	for _, expected := range v.Expectations {
@@ -167,6 +179,7 @@ func (p *printer) item(text string) {
 	}
 }
 
+// counts say how much of the plan was done: what was not begun proves nothing.
 func (p *printer) counts(v invariants.Verdict) {
 	c := v.Counts
 	p.blank()

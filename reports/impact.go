@@ -65,6 +65,7 @@ func affect(finding invariants.Finding, trial *invariants.Trial, breach invarian
 	return a
 }
 
+// take reads order and references from one record of the witness.
 func (a *affected) take(record journal.Record) {
 	name := func(order string, references ...string) {
 		if a.Order == "" {

@@ -48,6 +48,8 @@ func (s *survey) smallest() invariants.Finding {
 	return best
 }
 
+// size measures how much there is to read. A pin weighs more than any record:
+// each is one more suspect. What was not confirmed alone comes last.
 func (s *survey) size(finding invariants.Finding) int {
 	trial, known := s.evidence.Find(finding.Trial)
 	if !known {
@@ -60,6 +62,8 @@ func (s *survey) size(finding invariants.Finding) int {
 	return size
 }
 
+// incidentHead says first that nothing of this is real. The document will be
+// copied into trackers, where the folder it came from is not seen.
 func (s *survey) incidentHead(text *bytes.Buffer, lead invariants.Finding) {
 	v := s.verdict
 	fmt.Fprintf(text, "# Incident report: %s (SIMULATED)\n\n", markdown(lead.Invariant))
@@ -78,6 +82,8 @@ func (s *survey) incidentHead(text *bytes.Buffer, lead invariants.Finding) {
 	}
 }
 
+// incidentImpact counts orders, not trials: a trial may hold several, and an
+// order is what has to be mended.
 func (s *survey) incidentImpact(text *bytes.Buffer) {
 	text.WriteString("\n## Impact\n\n| finding | invariant | orders | money at fault | trials |\n| --- | --- | ---: | ---: | ---: |\n")
 	orders := map[string]map[string]bool{}
@@ -98,6 +104,8 @@ func (s *survey) incidentImpact(text *bytes.Buffer) {
 	text.WriteString("\n")
 }
 
+// incidentTimeline tells one trial from its first record to the merchant's
+// books at rest. Every row cites its record, so that each can be checked.
 func incidentTimeline(text *bytes.Buffer, trial *invariants.Trial, lead invariants.Finding) {
 	drawn := draw(trial, lead.Witness)
 	fmt.Fprintf(text, "\n## Timeline of trial %s\n\nTimes count from the trial's first record. Records are cited as source/number of %s; "+
@@ -153,6 +161,8 @@ func sentence(lanes []string, s step) string {
 	return words
 }
 
+// incidentCause lists the pins of the witness trial. It is the smallest cause
+// that this run knows, which is not to say that there is no smaller one.
 func incidentCause(text *bytes.Buffer, trial *invariants.Trial, lead invariants.Finding) {
 	text.WriteString("\n## Smallest known cause\n\n")
 	fmt.Fprintf(text, "Shopper %s paying by %s at %s", code(trial.Planned.Shopper), code(string(trial.Planned.Method)), code(string(trial.Planned.Provider)))
@@ -173,6 +183,7 @@ func (s *survey) incidentRepeat(text *bytes.Buffer, lead invariants.Finding) {
 	fmt.Fprintf(text, "\n%s repeats every finding and verifies that the same one is seen.\n", code("./repro.sh"))
 }
 
+// incidentBooks sets the two books side by side, as the page does.
 func incidentBooks(text *bytes.Buffer, trial *invariants.Trial) {
 	text.WriteString("\n## What each book says\n\n| | | merchant | provider | |\n| --- | --- | --- | --- | --- |\n")
 	for _, line := range books(trial) {
@@ -185,6 +196,8 @@ func incidentBooks(text *bytes.Buffer, trial *invariants.Trial) {
 	}
 }
 
+// incidentActions is the part that an accountant would work from: per order,
+// what to ask the provider and what to do then.
 func (s *survey) incidentActions(text *bytes.Buffer) {
 	text.WriteString("\n## Reconciliation\n\nWhat people would do if this were real, per affected order.\n\n")
 	text.WriteString("| trial | order | money | action | records |\n| --- | --- | ---: | --- | --- |\n")
@@ -203,10 +216,13 @@ func (s *survey) incidentActions(text *bytes.Buffer) {
 	}
 }
 
+// incidentQuestions lists what the run could not settle, and findings of which
+// it is not known whether they need the company of other trials.
 func (s *survey) incidentQuestions(text *bytes.Buffer) {
 	text.WriteString("\n## Open questions\n\n")
-	open := len(s.verdict.Reasons)
-	for _, reason := range s.verdict.Reasons {
+	why := reasons(s.verdict)
+	open := len(why)
+	for _, reason := range why {
 		fmt.Fprintf(text, "- %s\n", markdown(reason))
 	}
 	for _, finding := range s.verdict.Findings {

@@ -26,6 +26,7 @@ type pageModel struct {
 	Style            template.CSS
 	Script           template.JS
 	Strip            []stripe
+	Reasons          []string
 	Findings         []invariants.Finding
 	OurFault         []invariants.Finding
 	Mitigated        []invariants.Finding
@@ -71,11 +72,14 @@ func page(s *survey) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
+// sourceHash names a script or style in the page's policy.
 func sourceHash(source []byte) string {
 	sum := sha256.Sum256(source)
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// pageWords are the functions of the template. Whatever a text's origin, it
+// goes through clean; escaping is the template's own work.
 func pageWords(s *survey) template.FuncMap {
 	return template.FuncMap{
 		"clean":   func(text any) string { return Clean(fmt.Sprint(text)) },
@@ -107,9 +111,10 @@ func percent(part, all int) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(all))
 }
 
+// model fills in everything that the page shows.
 func (s *survey) model() (pageModel, error) {
 	v := s.verdict
-	model := pageModel{V: v, Gist: gist(v), Findings: v.Findings, OurFault: v.OurFault, Mitigated: group(v.Mitigated),
+	model := pageModel{V: v, Gist: gist(v), Findings: v.Findings, OurFault: v.OurFault, Mitigated: group(v.Mitigated), Reasons: reasons(v),
 		Incident: len(v.Findings) > 0}
 	model.Word, model.Tone = headline(v)
 	for _, sum := range v.Invariants {

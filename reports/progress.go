@@ -68,6 +68,7 @@ func (p *Progress) End() {
 // cells is the length of the bar on a terminal.
 const cells = 24
 
+// rewrite replaces the line on the terminal, unless it would read the same.
 func (p *Progress) rewrite(batch string, rested, all int) {
 	full := cells
 	if all > 0 {

@@ -27,6 +27,7 @@ type document struct {
 	render func(*survey) ([]byte, error)
 }
 
+// documents lists the files of a report, in the order in which they are written.
 func documents() []document {
 	return []document{
 		{journal.ReportFile, 0o644, page},
@@ -49,6 +50,8 @@ func Write(folder journal.Folder, e *invariants.Evidence, v invariants.Verdict) 
 	return errors.Join(errs...)
 }
 
+// write renders before it touches the file: a document that cannot be rendered
+// leaves the old one in place.
 func (d document) write(folder journal.Folder, s *survey) error {
 	text, err := d.render(s)
 	if err != nil {

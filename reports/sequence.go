@@ -126,6 +126,7 @@ func (d *drawing) lanes(records []journal.Record) {
 	}
 }
 
+// lane finds a party's lane, and makes one at the right for a new party.
 func (d *drawing) lane(role string) int {
 	role = Clean(role)
 	if at := slices.Index(d.Lanes, role); at >= 0 {
@@ -138,6 +139,8 @@ func (d *drawing) lane(role string) int {
 	return len(d.Lanes) - 1
 }
 
+// add takes a step with what every step has: its time, its record, and whether
+// that proves something.
 func (d *drawing) add(record journal.Record, s step) {
 	s.At, s.Ref, s.record = since(record.At.Sub(d.start)), refText(record.Ref()), record.Ref()
 	s.Witness = slices.Contains(d.witness, s.record)
@@ -173,6 +176,8 @@ func (d *drawing) record(record journal.Record) {
 	}
 }
 
+// message draws one leg of an exchange. Answers run against the direction of
+// their link; looks at a page that show the same as before are marked quiet.
 func (d *drawing) message(record journal.Record) {
 	m := record.Message
 	from, to := d.lane(m.Link.From()), d.lane(m.Link.To())
@@ -304,6 +309,8 @@ func outcomeText(outcome journal.Outcome) string {
 	return Clean(string(outcome))
 }
 
+// posting shows the moment at which the money moved, in the provider's lane:
+// what merchant and shopper are told of it may differ, and often is the point.
 func (d *drawing) posting(record journal.Record) {
 	p := record.Posting
 	if p.Kind == journal.FundingPosting {

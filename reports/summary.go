@@ -15,12 +15,14 @@ const (
 	shownReasons  = 5
 )
 
+// summary is for the page of a CI job, where nobody scrolls: the verdict, what
+// was found, the money, and how much of the plan was done.
 func summary(s *survey) ([]byte, error) {
 	var text bytes.Buffer
 	v := s.verdict
 	word, tone := headline(v)
 	mark := map[string]string{"held": "🟢", "violated": "🔴", "inconclusive": "🟡"}[tone]
-	fmt.Fprintf(&text, "## %s payquake: %s\n\n%s.\n\n", mark, word, markdown(gist(v)))
+	fmt.Fprintf(&text, "## %s payquake: %s\n\n%s\n\n", mark, word, markdown(sentenceCase(gist(v))))
 	fmt.Fprintf(&text, "Scenario %s, seed %s, %s", code(v.Scenario), code(fmt.Sprint(v.Seed)), markdown(v.Environment))
 	if v.MerchantBug != "" {
 		fmt.Fprintf(&text, ", merchant bug %s", code(v.MerchantBug))
@@ -35,6 +37,8 @@ func summary(s *survey) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
+// summaryFindings puts the command into the last column, where a long one
+// bends the table least.
 func (s *survey) summaryFindings(text *bytes.Buffer, findings []invariants.Finding) {
 	if len(findings) == 0 {
 		return
@@ -49,6 +53,8 @@ func (s *survey) summaryFindings(text *bytes.Buffer, findings []invariants.Findi
 	}
 }
 
+// summaryMoney shows what the merchant made good by itself beside what is at
+// fault: both cost the shopper's trust, only one is a finding.
 func summaryMoney(text *bytes.Buffer, v invariants.Verdict) {
 	text.WriteString("\n| money | |\n| --- | ---: |\n")
 	fmt.Fprintf(text, "| captured | %s |\n| returned | %s |\n", v.Money.Captured, v.Money.Returned)
@@ -60,15 +66,21 @@ func summaryMoney(text *bytes.Buffer, v invariants.Verdict) {
 	}
 }
 
+// summaryReasons names the first few; the report has all of them.
 func summaryReasons(text *bytes.Buffer, v invariants.Verdict) {
-	if len(v.Reasons) == 0 {
+	why := reasons(v)
+	if len(why) == 0 {
 		return
 	}
-	text.WriteString("\nInconclusive, because\n\n")
-	for _, reason := range v.Reasons[:min(shownReasons, len(v.Reasons))] {
+	title := "Inconclusive, because"
+	if v.Outcome == invariants.Held {
+		title = "Worth knowing"
+	}
+	fmt.Fprintf(text, "\n%s\n\n", title)
+	for _, reason := range why[:min(shownReasons, len(why))] {
 		fmt.Fprintf(text, "- %s\n", markdown(reason))
 	}
-	if more := len(v.Reasons) - shownReasons; more > 0 {
+	if more := len(why) - shownReasons; more > 0 {
 		fmt.Fprintf(text, "- … and %d more\n", more)
 	}
 }

@@ -36,6 +36,7 @@ type tally struct {
 	reason  string
 }
 
+// look asks every invariant about every trial, once.
 func look(e *invariants.Evidence, v invariants.Verdict) *survey {
 	s := &survey{evidence: e, verdict: v, opinions: map[faults.Trial][]opinion{}, tallies: map[string]map[string]*tally{}}
 	for _, invariant := range invariants.Catalogue() {
@@ -72,6 +73,8 @@ func (s *survey) moneyOf(finding invariants.Finding) payment.Money {
 	return finding.Money
 }
 
+// ask keeps an invariant's answer, and takes it into the tally of the trial's
+// scenario.
 func (s *survey) ask(invariant invariants.Invariant, trial *invariants.Trial) {
 	judgement := invariant.Check(trial)
 	outcome := judgement.Outcome()

@@ -38,9 +38,12 @@ func gist(v invariants.Verdict) string {
 	case tone == "held":
 		return fmt.Sprintf("every invariant held in %s, %s captured", counted(v.Counts.Begun, "trial"), v.Money.Captured)
 	default:
-		return fmt.Sprintf("nothing can be concluded, for %s", counted(len(v.Reasons), "reason"))
+		return fmt.Sprintf("nothing can be concluded, for %s", counted(len(reasons(v)), "reason"))
 	}
 }
+
+// sentenceCase makes a sentence of a gist.
+func sentenceCase(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
 
 // counted is a number with its noun.
 func counted(n int, noun string) string {
