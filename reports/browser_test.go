@@ -37,7 +37,7 @@ func open(t *testing.T, url string) string {
 	defer cancel()
 	var said strings.Builder
 	command := exec.CommandContext(ctx, browser(t), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-		"--user-data-dir="+t.TempDir(), "--window-size=1280,1000", "--virtual-time-budget=3000", "--dump-dom", url)
+		"--user-data-dir="+t.TempDir(), "--window-size=1280,1000", "--virtual-time-budget=500", "--dump-dom", url)
 	command.Stderr = &said
 	command.WaitDelay = 5 * time.Second
 	dom, err := command.Output()

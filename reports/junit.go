@@ -21,13 +21,13 @@ type (
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		Name       string          `xml:"name,attr"`
-		Tests      int             `xml:"tests,attr"`
-		Failures   int             `xml:"failures,attr"`
-		Errors     int             `xml:"errors,attr"`
-		Skipped    int             `xml:"skipped,attr"`
+		Name       string           `xml:"name,attr"`
+		Tests      int              `xml:"tests,attr"`
+		Failures   int              `xml:"failures,attr"`
+		Errors     int              `xml:"errors,attr"`
+		Skipped    int              `xml:"skipped,attr"`
 		Properties *junitProperties `xml:"properties"`
-		Cases      []junitCase     `xml:"testcase"`
+		Cases      []junitCase      `xml:"testcase"`
 	}
 	junitProperties struct {
 		All []junitProperty `xml:"property"`

@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"strings"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 )
@@ -36,7 +38,7 @@ func (d *drawing) place(p *journal.Pin) (lane int, process bool) {
 	process = definition.Kind == faults.OnProcess
 	for _, fate := range d.trial.Fates() {
 		pin := fate.Pin
-		if pin.ID != p.ID {
+		if pin.ID != planned(p.ID) {
 			continue
 		}
 		if process {
@@ -50,6 +52,16 @@ func (d *drawing) place(p *journal.Pin) (lane int, process bool) {
 		return 1, true
 	}
 	return d.lane(string(d.trial.Planned.Provider)), false
+}
+
+// planned is a pin's name in the plan; a rerun's pins carry its mark, as in
+// "t0007~1.2".
+func planned(id string) string {
+	before, after, marked := strings.Cut(id, "~")
+	if _, rest, dotted := strings.Cut(after, "."); marked && dotted {
+		return before + "." + rest
+	}
+	return id
 }
 
 // interrupted is the role that a process fault stops.
