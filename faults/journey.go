@@ -49,7 +49,7 @@ const (
 )
 
 // usualPatience is how long a shopper waits for a page to change.
-const usualPatience = Duration(8 * time.Second)
+const usualPatience = Duration(6 * time.Second)
 
 // place and start begin nearly every journey.
 func (j *Journey) place() { j.add(Step{Do: StepPlace}) }

@@ -40,6 +40,7 @@ type observed struct {
 	mu          sync.Mutex
 	journeyOver bool
 	canary      bool // one was sent, or none is needed
+	hurried     bool
 	rested      bool
 }
 
@@ -229,7 +230,7 @@ func (o *observation) next(id faults.Trial, t *observed, sound bool, activity pr
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	seen := quiesce.Seen{JourneyOver: t.journeyOver, Healed: !t.healed.IsZero(), Sound: sound, Idle: activity.Idle.Std(),
-		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, BooksFinal: o.final[id] && o.fresh.After(t.begun)}
+		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, Hurried: t.hurried, BooksFinal: o.final[id] && o.fresh.After(t.begun)}
 	if seen.Healed {
 		seen.SinceHealed = now.Sub(t.healed)
 	}
@@ -268,8 +269,10 @@ func (o *observation) outstanding(ctx context.Context) (map[faults.Trial]int, er
 // act heals and hurries what look decided.
 func (o *observation) act(ctx context.Context, heal, hurry []faults.Trial) error {
 	if len(heal) > 0 {
-		if err := o.env.Gateway().Heal(ctx, heal); err != nil {
-			return fmt.Errorf("heal: %w", err)
+		for source, client := range o.sources() {
+			if err := client.Heal(ctx, heal); err != nil {
+				return fmt.Errorf("heal at %s: %w", source, err)
+			}
 		}
 		for _, id := range heal {
 			o.trials[id].mu.Lock()
@@ -280,6 +283,11 @@ func (o *observation) act(ctx context.Context, heal, hurry []faults.Trial) error
 	}
 	if len(hurry) == 0 {
 		return nil
+	}
+	for _, id := range hurry {
+		o.trials[id].mu.Lock()
+		o.trials[id].hurried = true
+		o.trials[id].mu.Unlock()
 	}
 	for source, client := range o.sources() {
 		if source == journal.Gateway {

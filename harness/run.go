@@ -54,10 +54,11 @@ func (s *Session) observeAll(ctx context.Context, plan scenarios.Plan) error {
 
 // mostReruns bounds how many findings are run again: a merchant that is wrong
 // everywhere does not need to be told so a hundred times.
-const mostReruns = 6
+const mostReruns = 4
 
-// rerunFindings runs the first trial of each finding again, alone in the same
-// session, before anything is reported: a finding that needs company says so.
+// rerunFindings runs one trial of each violated invariant again, alone in the
+// same session, before anything is reported: a finding that needs company says
+// so.
 func (s *Session) rerunFindings(ctx context.Context, plan scenarios.Plan) error {
 	if err := s.writer.Flush(); err != nil {
 		return err
@@ -66,13 +67,11 @@ func (s *Session) rerunFindings(ctx context.Context, plan scenarios.Plan) error 
 	if err != nil {
 		return fmt.Errorf("look for findings: %w", err)
 	}
-	done := map[faults.Trial]bool{}
-	for _, finding := range invariants.Judge(evidence).Findings {
+	for _, finding := range worthRerunning(invariants.Judge(evidence)) {
 		trial, _, found := plan.Find(finding.Trial)
-		if !found || done[finding.Trial] || len(done) >= mostReruns {
+		if !found {
 			continue
 		}
-		done[finding.Trial] = true
 		s.setting.Progress.Tell(fmt.Sprintf("running trial %s again, alone: %s", trial.ID, finding.Invariant))
 		again := Again(trial, 1)
 		if err := s.Observe(ctx, scenarios.Batch{ID: "again-" + string(trial.ID), InFlight: 1, Trials: []scenarios.Trial{again}}); err != nil {
@@ -80,6 +79,25 @@ func (s *Session) rerunFindings(ctx context.Context, plan scenarios.Plan) error 
 		}
 	}
 	return nil
+}
+
+// worthRerunning picks findings so that each violated invariant is shown by
+// one of the trials, as far as the bound allows.
+func worthRerunning(verdict invariants.Verdict) []invariants.Finding {
+	shown := map[string]bool{}
+	var picked []invariants.Finding
+	for _, finding := range verdict.Findings {
+		if shown[finding.Invariant] || len(picked) >= mostReruns {
+			continue
+		}
+		picked = append(picked, finding)
+		for _, other := range verdict.Findings {
+			if other.Trial == finding.Trial {
+				shown[other.Invariant] = true
+			}
+		}
+	}
+	return picked
 }
 
 // Again is the same trial under a name that says it is the nth repetition.

@@ -138,7 +138,9 @@ func refundIntent(p *pay, r *refund) RefundIntent {
 
 // bookRefund is to refunds what book is to payments.
 func (c *Checkout) bookRefund(t *tx, o *order, r *refund, report RefundReport) error {
-	if r.state.Terminal() {
+	// What was handed over is still booked when the money did go back.
+	lateNews := r.state == payment.RefundHandedOver && report.State == payment.RefundDone && report.Amount == r.amount
+	if r.state.Terminal() && !lateNews {
 		return nil
 	}
 	now := c.clock.Now()

@@ -109,6 +109,9 @@ func (c *Checkout) advanceRefund(ctx context.Context, id string) error {
 		if r.state == payment.RefundProcessing || answer.Class != NotFound {
 			return c.onRefund(ctx, r, func(t *tx, o *order, fresh *refund) error { return c.bookRefundAsked(t, o, fresh, answer) })
 		}
+		if c.tooOld(r) {
+			return c.onRefund(ctx, r, func(t *tx, _ *order, fresh *refund) error { return c.bookRefundAbsent(t, fresh) })
+		}
 		r.absentAt = c.clock.Now()
 	}
 	if r.state.Terminal() {
@@ -170,14 +173,15 @@ func (c *Checkout) bookRefundSent(t *tx, o *order, r *refund, answer RefundAnswe
 	if answer.Outcome == OK {
 		return c.bookRefundAsked(t, o, r, answer)
 	}
-	old := now.Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter)
 	due := now.Add(c.timers.backoff(r.tries))
 	switch {
 	case r.state == payment.RefundProcessing: // a notification was faster
 		due = now.Add(wait(c.timers.RefundQueryEvery))
-	case old:
-		return c.handOverRefund(t, r, "never accepted: "+answer.Detail)
+	case answer.Outcome == Indeterminate && c.tooOld(r):
+		r.tries, due = max(r.tries, c.timers.Tries), now // ask from now on; giving up takes proof
 	case answer.Outcome == Indeterminate:
+	case answer.Class == NotEnough && c.tooOld(r):
+		return c.handOverRefund(t, r, "never accepted: "+answer.Detail)
 	case answer.Class == NotEnough:
 		due = now.Add(wait(c.timers.RefundQueryEvery))
 	case answer.Class == NotFound && r.tries < c.timers.Tries: // a replica may lag
@@ -205,12 +209,32 @@ func (c *Checkout) bookRefundAsked(t *tx, o *order, r *refund, answer RefundAnsw
 		return nil
 	}
 	now := c.clock.Now()
-	if r.state == payment.RefundRequested && now.Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter) {
-		return c.handOverRefund(t, r, "never accepted: "+answer.Detail)
-	}
 	due := now.Add(wait(c.timers.RefundQueryEvery))
 	if r.state == payment.RefundRequested {
 		due = now.Add(c.timers.backoff(r.asks))
 	}
 	return t.scheduleRefund(r, due)
+}
+
+// tooOld reports whether a refund was never accepted for so long that people
+// should look at it.
+func (c *Checkout) tooOld(r *refund) bool {
+	return c.clock.Now().Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter)
+}
+
+// bookRefundAbsent books that the provider does not know a refund that is too
+// old to be sent again. Not knowing what became of it would be no reason to
+// give it up: the money may have moved. Two absences far enough apart are
+// proof that it did not; one may come from a replica that lags.
+func (c *Checkout) bookRefundAbsent(t *tx, r *refund) error {
+	now := c.clock.Now()
+	switch {
+	case r.state.Terminal():
+		return nil
+	case !r.absentAt.IsZero() && now.Sub(r.absentAt) >= wait(c.timers.AbsentGap):
+		return c.handOverRefund(t, r, "never accepted: the provider does not know it")
+	case r.absentAt.IsZero():
+		r.absentAt = now
+	}
+	return t.scheduleRefund(r, now.Add(wait(c.timers.AbsentGap)))
 }

@@ -78,6 +78,8 @@ func refundMoves() map[RefundState][]RefundState {
 		"":               {RefundRequested},
 		RefundRequested:  {RefundProcessing, RefundDone, RefundRefused, RefundHandedOver},
 		RefundProcessing: {RefundDone, RefundRefused, RefundHandedOver},
+		// The money of a refund that people were given may be found to have gone back.
+		RefundHandedOver: {RefundDone},
 	}
 }
 

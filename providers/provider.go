@@ -28,6 +28,9 @@ type Provider interface {
 	// Cast prepares the provider for trials: it funds their wallets and notes
 	// how it shall behave towards them. Recasting a trial is an error.
 	Cast([]Part) error
+	// Heal gives the payments that these trials begin from now on the usual
+	// conduct. A payment that was begun keeps its own: a provider is consistent.
+	Heal([]faults.Trial)
 	// Outstanding counts, per trial, the deliveries and refunds that are still
 	// on the calendar. Trials without any are left out.
 	Outstanding() map[faults.Trial]int

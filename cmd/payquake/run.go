@@ -116,7 +116,10 @@ func (c *conducting) conduct(ctx context.Context, out io.Writer, plan scenarios.
 	if err != nil {
 		return invariants.Verdict{}, "", err
 	}
+	progress := reports.NewProgress(os.Stderr, isTerminal(os.Stderr))
+	setting.Progress = progress
 	ran := harness.Run(ctx, plan, setting)
+	progress.End()
 	verdict, err := judge(setting.Folder)
 	if err != nil {
 		return invariants.Verdict{}, setting.Folder, errors.Join(ran, err)
@@ -152,7 +155,6 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	timers := environment.RunTimers()
 	return harness.Setting{
 		Environment: c.environment, Folder: folder, Clock: clock.System{},
-		Progress: reports.NewProgress(os.Stderr, isTerminal(os.Stderr)),
 		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: providers,
 			Authority: authority, Program: program, Logs: folder.Path(journal.LogsFolder),
 			Merchant: environment.MerchantSpec{Bug: c.bug, Traced: c.tracing == "on", Database: c.database, Timers: timers}},
@@ -202,7 +204,6 @@ func (g *global) show(out io.Writer, verdict invariants.Verdict, folder journal.
 	if file, is := out.(*os.File); is {
 		style = styleFor(file)
 	}
-	reports.Console(out, verdict, style)
-	_, err := fmt.Fprintf(out, "report: %s\n", folder.Path(journal.ReportFile))
-	return err
+	style.Folder = folder
+	return reports.Console(out, verdict, style)
 }

@@ -62,7 +62,7 @@ func (k *Walk) Canary(ctx context.Context) {
 }
 
 // canaryPatience bounds how long the canary waits to read paid.
-const canaryPatience = 10 * time.Second
+const canaryPatience = 6 * time.Second
 
 func (k *Walk) buyAgain(ctx context.Context) (paid bool, reason string) {
 	id := k.trial.ID

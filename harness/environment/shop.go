@@ -72,7 +72,7 @@ func RunTimers() merchant.Timers {
 		QueryAfter:  []merchant.Duration{ms(400), ms(900), ms(1400)},
 		GiveUpAfter: ms(2000), AbsentGap: ms(250), BarcodeQueryEvery: ms(300),
 		ReverseAfter: ms(1500), MinReverseAge: ms(1000), RefundQueryEvery: ms(300), RefundGiveUpAfter: ms(2500),
-		OutboxEvery: ms(200), OrderExpiry: ms(2500), PollEvery: ms(50), CertificateRefresh: merchant.Duration(time.Hour),
+		OutboxEvery: ms(200), OrderExpiry: ms(3800), PollEvery: ms(50), CertificateRefresh: merchant.Duration(time.Hour),
 	}
 }
 

@@ -23,6 +23,7 @@ type Seen struct {
 	InFlight    int           // exchanges under way
 	Unfired     int           // pins that may still fire
 	Outstanding int           // on the providers' calendars
+	Hurried     bool          // the calendars were hurried already
 	BooksFinal  bool          // every order, payment and refund of it is in a terminal state
 	SinceHealed time.Duration
 }
@@ -42,12 +43,18 @@ const (
 // boundFactor bounds the wait for rest, in longest timers since healing.
 const boundFactor = 3
 
+// breath is the pause between deliveries that are hurried.
+const breath = 200 * time.Millisecond
+
 // Next decides. A trial is healed once nothing more can fire: all its pins
 // have, or it has been quiet for the longest timer. The providers' calendars
 // are hurried only when everything else is quiet, so that a merchant's own
 // timers get their turn first.
 func (r Rule) Next(seen Seen) Step {
 	quiet := seen.InFlight == 0 && seen.Idle >= r.Longest
+	// Once the merchant's timers have had their turn, what is still on the
+	// calendar follows one after another.
+	follows := seen.Hurried && seen.InFlight == 0 && seen.Idle >= breath
 	switch {
 	case !seen.JourneyOver || !seen.Sound:
 		return Wait
@@ -58,7 +65,7 @@ func (r Rule) Next(seen Seen) Step {
 		return Wait
 	case quiet && seen.Outstanding == 0 && seen.BooksFinal:
 		return Rest
-	case quiet && seen.Outstanding > 0:
+	case (quiet || follows) && seen.Outstanding > 0:
 		return Hurry
 	case seen.SinceHealed >= boundFactor*r.Longest && seen.Outstanding == 0:
 		return BoundPassed

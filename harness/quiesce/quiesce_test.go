@@ -24,6 +24,7 @@ func TestNext(t *testing.T) {
 		"healed, quiet and final":                  {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, BooksFinal: true}, Rest},
 		"quiet, but an exchange is under way":      {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, InFlight: 1, BooksFinal: true}, Wait},
 		"quiet, but a delivery is on the calendar": {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, Outstanding: 1, BooksFinal: true}, Hurry},
+		"hurried before, the next follows":         {Seen{JourneyOver: true, Sound: true, Healed: true, Hurried: true, Idle: 300 * time.Millisecond, Outstanding: 1}, Hurry},
 		"quiet, but the books are open":            {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, SinceHealed: 5 * time.Second}, Wait},
 		"the bound has passed":                     {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, SinceHealed: 12 * time.Second}, BoundPassed},
 		"delivered for ever":                       {Seen{JourneyOver: true, Sound: true, Healed: true, Outstanding: 1, SinceHealed: 48 * time.Second}, BoundPassed},

@@ -98,6 +98,10 @@ func (p *Provider) openControl() error {
 	handle(mux, "GET /outstanding", func(context.Context, nothing) (map[faults.Trial]int, error) {
 		return p.provider.Outstanding(), nil
 	})
+	handle(mux, "POST /heal", func(_ context.Context, trials []faults.Trial) (nothing, error) {
+		p.provider.Heal(trials)
+		return nothing{}, nil
+	})
 	handle(mux, "POST /hurry", func(ctx context.Context, trials []faults.Trial) (nothing, error) {
 		return nothing{}, p.provider.Hurry(ctx, trials)
 	})

@@ -96,6 +96,17 @@ func (p *Provider) Cast(parts []providers.Part) error {
 	return nil
 }
 
+// Heal implements providers.Provider.
+func (p *Provider) Heal(trials []faults.Trial) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, trial := range trials {
+		if cast := p.cast[trial]; cast != nil {
+			cast.Conducts, cast.Pins = nil, nil
+		}
+	}
+}
+
 // Balance implements providers.Wallet.
 func (p *Provider) Balance(trial faults.Trial) (payment.Money, error) {
 	balance, err := p.book.Balance(trial)
