@@ -23,6 +23,7 @@ type reserved struct {
 	random *rand.Rand
 }
 
+// newReserved is a batch without amounts; random draws what is swept.
 func newReserved(random *rand.Rand) *reserved {
 	return &reserved{map[int64]bool{}, map[int64]bool{}, map[int64]bool{}, random}
 }
@@ -39,6 +40,7 @@ func (r *reserved) free(minor int64) bool {
 		!r.cut[minor] && !(whole != minor && r.taken[whole])
 }
 
+// take reserves an amount that is free.
 func (r *reserved) take(minor int64) {
 	r.taken[minor] = true
 	r.fen[minor/100] = true
@@ -74,6 +76,8 @@ func (r *reserved) sweep(fits func(int64) bool) int64 {
 	}
 }
 
+// draw draws an amount, free or not: some below one yuan, where a fen more is
+// much, and some large, where a float runs out of digits.
 func (r *reserved) draw() int64 {
 	switch n := r.random.IntN(100); {
 	case n < 12:

@@ -49,10 +49,12 @@ func Load(nameOrPath string, systems Systems) (Scenario, error) {
 	return loadFile(nameOrPath, systems, true)
 }
 
+// isPath reports whether a name can only mean a file.
 func isPath(name string) bool {
 	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
+// unknownScenario says which scenario may be meant.
 func unknownScenario(name string) error {
 	if meant := nearest(name, List()); meant != "" {
 		return fmt.Errorf("%w %q; did you mean %q?", ErrUnknownScenario, clip(name), meant)
@@ -60,6 +62,8 @@ func unknownScenario(name string) error {
 	return fmt.Errorf("%w %q; the catalogue has %s", ErrUnknownScenario, clip(name), strings.Join(List(), ", "))
 }
 
+// loadFile reads a scenario file. Only the outermost may be a suite, so that no
+// two files can name each other for ever.
 func loadFile(file string, systems Systems, suites bool) (Scenario, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

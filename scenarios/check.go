@@ -22,6 +22,8 @@ func (s Scenario) Check(systems Systems) error {
 	return l.err()
 }
 
+// check notes all problems of a scenario. Whether shoppers come by the places of
+// faults is asked only once these places exist.
 func check(s Scenario, systems Systems, l *list) {
 	if s.source == nil && !regexp.MustCompile(namePattern).MatchString(s.Name) {
 		l.addf("name", "a scenario's name is lower case words joined by hyphens, not %q", clip(s.Name))
@@ -68,6 +70,7 @@ func checkSuite(s Scenario, systems Systems, l *list) {
 	}
 }
 
+// checkScale refuses sizes that make no plan, and providers that do not exist.
 func checkScale(s Scenario, systems Systems, l *list) {
 	switch {
 	case s.Scale.Trials < 0 || s.Scale.Trials > maxTrials:
@@ -109,6 +112,7 @@ func checkMethods(l *list, path string, scale Scale, methods []payment.Method, s
 	}
 }
 
+// checkShoppers refuses shoppers who could not pay the way they are asked to.
 func checkShoppers(s Scenario, systems Systems, l *list) {
 	for i, line := range s.Shoppers {
 		path := fmt.Sprintf("shoppers[%d]", i)
@@ -135,6 +139,8 @@ func checkShoppers(s Scenario, systems Systems, l *list) {
 	}
 }
 
+// checkTrials refuses pinned trials whose name is taken or whose way to pay does
+// not exist. Drawn trials take the names that their numbers give them.
 func checkTrials(s Scenario, systems Systems, l *list) {
 	seen := map[faults.Trial]bool{}
 	for n := range s.Scale.Trials {
@@ -240,6 +246,7 @@ func checkReach(s Scenario, systems Systems, l *list) {
 	}
 }
 
+// waysSeen names the shoppers there are, so that a person sees who could come by.
 func waysSeen(samples []Trial) []string {
 	var ways []string
 	for _, sample := range samples {
@@ -250,6 +257,7 @@ func waysSeen(samples []Trial) []string {
 	return ways
 }
 
+// joined lists words for people.
 func joined[S ~string](words []S) string {
 	texts := make([]string, len(words))
 	for i, word := range words {

@@ -116,8 +116,11 @@ func (p *packer) add(s Scenario, drawn []Trial) {
 	}
 }
 
+// disturbs reports whether a trial stops a process, which others would feel.
 func disturbs(t Trial) bool { return slices.ContainsFunc(t.Pins, stops) }
 
+// sharedWith is the group of the trials with one bound on how many run at a
+// time: a scenario that asks for few must not find itself in a crowd.
 func (p *packer) sharedWith(inFlight int) *group {
 	for _, g := range p.shared {
 		if g.inFlight == inFlight {

@@ -21,6 +21,8 @@ func randomFor(seed uint64, purpose string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, hash.Sum64()))
 }
 
+// drawnID is the name of the nth drawn trial. It does not depend on the seed, so
+// that people can compare runs.
 func drawnID(scenario string, n int) faults.Trial {
 	return faults.Trial(fmt.Sprintf("%s-%04d", scenario, n+1))
 }
@@ -31,6 +33,7 @@ type way struct {
 	method   payment.Method
 }
 
+// shoppersOf are the lines of a scenario; without any, shoppers pay.
 func shoppersOf(s Scenario) []ShopperLine {
 	if len(s.Shoppers) == 0 {
 		return []ShopperLine{{Shopper: "pay"}}
@@ -38,6 +41,7 @@ func shoppersOf(s Scenario) []ShopperLine {
 	return s.Shoppers
 }
 
+// providersOf are the providers that a scenario pays with.
 func providersOf(scale Scale, systems Systems) []Provider {
 	if len(scale.Providers) == 0 {
 		return systems.Providers
@@ -206,6 +210,8 @@ func candidatesFor(line FaultLine, trials []Trial) []int {
 	return possible
 }
 
+// wantedOf is how many trials a line is for. A share of few is one all the same:
+// a line that was typed must do something.
 func wantedOf(line FaultLine, candidates int) int {
 	switch {
 	case line.Trials > 0:

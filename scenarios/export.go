@@ -88,6 +88,8 @@ func fileOf(name, about string, inFlight int, trials []Trial) []byte {
 	return []byte(file.String())
 }
 
+// writeTrial writes what Parse needs to make the trial again. Journey and total
+// follow from the shopper and the lines; the proof would show if they did not.
 func writeTrial(file *strings.Builder, t Trial) {
 	fmt.Fprintf(file, "  - id: %s\n    shopper: %s\n", t.ID, t.Shopper)
 	for _, setting := range settingsIn(t.Shopper, t.Settings) {
@@ -109,6 +111,7 @@ func writeTrial(file *strings.Builder, t Trial) {
 // what they take for the same number.
 func yuan(m payment.Money) string { return quoted(m.Decimal()) }
 
+// pinKeys writes a pin with everything that it would otherwise be given.
 func pinKeys(pin faults.Pin) []string {
 	keys := []string{"id: " + pin.ID, "fault: " + pin.Fault}
 	if pin.At != nil {
@@ -133,6 +136,7 @@ func pinKeys(pin faults.Pin) []string {
 	return append(keys, fmt.Sprintf("required: %t", pin.Required))
 }
 
+// isLie reports whether a pin had to be asked for as a lie.
 func isLie(pin faults.Pin) bool {
 	fault, err := pin.Decode()
 	classed, is := fault.(classified)

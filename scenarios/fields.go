@@ -37,6 +37,7 @@ func (r *reader) fields(path string, n node, known []string) map[string]node {
 	return values
 }
 
+// under is the path of a key in the map at another path.
 func under(path, key string) string {
 	if path == "" {
 		return key

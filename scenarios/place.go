@@ -32,6 +32,7 @@ func checkPlace(l *list, path string, systems Systems, line FaultLine) {
 	}
 }
 
+// checkPayment refuses a behaviour of a provider that does not exist.
 func checkPayment(l *list, path string, systems Systems, line FaultLine) {
 	if line.Payment == nil {
 		if l.source == nil {
@@ -168,6 +169,7 @@ func carriesAmount(operation faults.Operation, leg faults.Leg) bool {
 	}
 }
 
+// isNotification reports whether a provider calls the merchant by it.
 func isNotification(operation faults.Operation) bool {
 	return strings.HasPrefix(string(operation), "notify-")
 }

@@ -142,6 +142,7 @@ func (s *source) excerpt(at spot) string {
 // longest is how much of a line or a word is shown.
 const longest = 160
 
+// clip makes a text fit for a line of a report, whatever is in it.
 func clip(text string) string {
 	text = strings.ToValidUTF8(strings.TrimRight(text, "\r\n"), "�")
 	if runes := []rune(text); len(runes) > longest {

@@ -27,6 +27,8 @@ type course struct {
 	refunds        int
 }
 
+// courseOf reads a journey. A start after a payment may or may not become one:
+// that depends on whether the page knows by then.
 func courseOf(journey faults.Journey) course {
 	var c course
 	begun := map[int]bool{}
@@ -123,6 +125,7 @@ func (c course) behaviourReach(t Trial, name string) reach {
 	}
 }
 
+// sureIf is the reach of a place that is surely, or else possibly, come by.
 func sureIf(sure, possible bool) reach {
 	switch {
 	case sure:
@@ -134,6 +137,7 @@ func sureIf(sure, possible bool) reach {
 	}
 }
 
+// one counts a fact.
 func one(yes bool) int {
 	if yes {
 		return 1
@@ -141,6 +145,7 @@ func one(yes bool) int {
 	return 0
 }
 
+// has reports whether a fault is pinned in the trial.
 func has(t Trial, fault string) bool {
 	for _, pin := range t.Pins {
 		if pin.Fault == fault {

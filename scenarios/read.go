@@ -42,6 +42,8 @@ type reader struct {
 	find    func(string) (Scenario, error)
 }
 
+// scenario reads the whole file. A file that lists its trials draws none unless
+// it says so.
 func (r *reader) scenario(root node) Scenario {
 	values := r.fields("", root, keysOf(topFields()))
 	s := Scenario{source: r.source}
@@ -81,6 +83,7 @@ func (r *reader) scenario(root node) Scenario {
 	return s
 }
 
+// suite reads the members of a suite, each found and checked by itself.
 func (r *reader) suite(s *Scenario, n node, values map[string]node) {
 	for key := range values {
 		if key != "name" && key != "about" && key != "suite" {
@@ -124,6 +127,7 @@ func firstOf(err error) string {
 	return clip(first.String())
 }
 
+// load reads the size of a scenario.
 func (r *reader) load(s *Scenario, n node) {
 	scale := &s.Scale
 	values := r.fields("load", n, keysOf(loadFields()))
@@ -153,6 +157,7 @@ func (r *reader) load(s *Scenario, n node) {
 	}
 }
 
+// methods reads ways to pay; whether they exist is checked later.
 func (r *reader) methods(path string, n node) []payment.Method {
 	var methods []payment.Method
 	members := r.ordered(path, n)
@@ -162,6 +167,7 @@ func (r *reader) methods(path string, n node) []payment.Method {
 	return methods
 }
 
+// shoppers reads who comes: lines with weights, names alone, or one name.
 func (r *reader) shoppers(n node) []ShopperLine {
 	var lines []ShopperLine
 	members := r.ordered("shoppers", n)
@@ -184,6 +190,7 @@ func (r *reader) shoppers(n node) []ShopperLine {
 	return lines
 }
 
+// faults reads fault lines, or the members of one.
 func (r *reader) faults(path string, n node, own []field) []FaultLine {
 	var lines []FaultLine
 	members := r.ordered(path, n)
@@ -193,6 +200,8 @@ func (r *reader) faults(path string, n node, own []field) []FaultLine {
 	return lines
 }
 
+// fault reads one line: a fault with its place, or several together, and for
+// which trials.
 func (r *reader) fault(path string, n node, own []field) FaultLine {
 	var line FaultLine
 	var values map[string]node
@@ -250,6 +259,7 @@ func (r *reader) placed(path string, n node, own []field, turns bool) (FaultLine
 	return line, values
 }
 
+// filter reads which trials a line is narrowed down to.
 func (r *reader) filter(path string, n node) Filter {
 	var filter Filter
 	values := r.fields(path, n, keysOf(filterFields()))

@@ -10,6 +10,7 @@ import (
 	"github.com/payquake/payquake/payment"
 )
 
+// expect reads what must have happened. One line says one thing.
 func (r *reader) expect(n node) []Expectation {
 	var all []Expectation
 	members := r.ordered("expect", n)
@@ -50,6 +51,7 @@ func (r *reader) trials(scenario string, n node) []Trial {
 	return all
 }
 
+// trial reads a pinned trial, and lets its shopper write the journey.
 func (r *reader) trial(path, scenario string, n node) Trial {
 	definition, values := r.defined(path, n, "shopper", shopperNames(), trialFields())
 	trial := Trial{Scenario: scenario, Shopper: definition.Name, Provider: "", Method: payment.MethodCode}
@@ -87,6 +89,8 @@ func (r *reader) trial(path, scenario string, n node) Trial {
 	return trial
 }
 
+// lines reads what is bought. The total is not in the file: it could contradict
+// its lines.
 func (r *reader) lines(path string, n node) (lines []Line, total payment.Money) {
 	members := r.ordered(path, n)
 	for _, at := range members.paths {
@@ -162,6 +166,7 @@ func placedRight(line FaultLine) bool {
 	}
 }
 
+// pinID is the usual name of the nth pin of a trial.
 func pinID(trial faults.Trial, n int) string { return fmt.Sprintf("%s.%d", trial, n+1) }
 
 // pinOf makes the pin of a fault line for a trial, not yet named.

@@ -25,6 +25,7 @@ const (
 // longestName keeps trial ids short enough for every reference they end up in.
 const longestName = 40
 
+// text reads any one value as it is written.
 func (r *reader) text(path string, n node) string {
 	switch {
 	case n.kind == nothing:
@@ -39,6 +40,7 @@ func (r *reader) text(path string, n node) string {
 	return ""
 }
 
+// name reads what trials, pins and folders will be named after.
 func (r *reader) name(path string, n node) string {
 	text := r.text(path, n)
 	if text != "" && (len(text) > longestName || !regexp.MustCompile(namePattern).MatchString(text)) {
@@ -48,6 +50,7 @@ func (r *reader) name(path string, n node) string {
 	return text
 }
 
+// count reads a whole number.
 func (r *reader) count(path string, n node) int {
 	text := r.text(path, n)
 	number, err := strconv.Atoi(text)
@@ -72,6 +75,8 @@ func (r *reader) positive(path string, n node, zero bool, otherwise string) int 
 	return number
 }
 
+// flag reads true or false. YAML knows more words for them; two are enough, and
+// "no" in quotes is a text.
 func (r *reader) flag(path string, n node) bool {
 	text := r.text(path, n)
 	if text != "" && (!n.bare || (text != "true" && text != "false")) {
@@ -80,6 +85,7 @@ func (r *reader) flag(path string, n node) bool {
 	return text == "true"
 }
 
+// percent reads a share. The sign is required: 0.3 and 30 have both been meant by 30%.
 func (r *reader) percent(path string, n node) float64 {
 	text := r.text(path, n)
 	share, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
@@ -108,6 +114,8 @@ func (r *reader) money(path string, n node) payment.Money {
 	return amount
 }
 
+// duration reads a number with its unit: a bare 300 has been milliseconds to
+// some and seconds to others.
 func (r *reader) duration(path string, n node) faults.Duration {
 	var duration faults.Duration
 	if text := r.text(path, n); text != "" {
@@ -132,6 +140,7 @@ func (r *reader) word(path, what string, n node, words []string) string {
 	return ""
 }
 
+// address reads where a message is. Whether it exists is checked later.
 func (r *reader) address(path string, n node) *faults.Address {
 	text := r.text(path, n)
 	if text == "" {
@@ -151,6 +160,7 @@ func (r *reader) address(path string, n node) *faults.Address {
 	return nil
 }
 
+// payment reads which payments at a provider are meant.
 func (r *reader) payment(path string, n node) *faults.PaymentPlace {
 	text := r.text(path, n)
 	if text == "" {

@@ -69,6 +69,7 @@ func (w schemaWriter) object(more schema, fields []field, required ...string) sc
 	return made
 }
 
+// described adds what editors show beside a key.
 func (schemaWriter) described(s schema, meaning string) schema {
 	s["description"] = meaning
 	return s
@@ -106,6 +107,7 @@ func (w schemaWriter) each(kind faults.Kind, fields []field, turns bool, require
 	return all
 }
 
+// setting describes the values of a setting.
 func (w schemaWriter) setting(s faults.Setting) schema {
 	switch s.Type {
 	case faults.DurationSetting:
@@ -123,6 +125,8 @@ func (w schemaWriter) setting(s faults.Setting) schema {
 	}
 }
 
+// typeOf describes the values of a key. Words are listed, so that editors
+// complete them; addresses are both listed and described, since #2 is one too.
 func (w schemaWriter) typeOf(f field) schema {
 	if item, isMany := strings.CutPrefix(string(f.sort), string(many(""))); isMany {
 		one := w.typeOf(field{sort: fieldType(item)})

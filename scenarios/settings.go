@@ -48,6 +48,7 @@ func (r *reader) settings(path string, d faults.Definition, values map[string]no
 	return r.encoded(path, d, all)
 }
 
+// setting reads one value as JSON would hold it.
 func (r *reader) setting(path string, s faults.Setting, n node) any {
 	switch s.Type {
 	case faults.DurationSetting:

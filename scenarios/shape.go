@@ -41,6 +41,7 @@ const (
 // many marks a list of a type of scalar.
 func many(t fieldType) fieldType { return "list of " + t }
 
+// topFields are the sections of a file.
 func topFields() []field {
 	return []field{
 		{"name", nameField, "the scenario's name, such as lost-answers; its trials are named after it"},
@@ -54,6 +55,7 @@ func topFields() []field {
 	}
 }
 
+// loadFields say how many trials are drawn and how they pay.
 func loadFields() []field {
 	return []field{
 		{"trials", countField, "how many trials are drawn (10; 0 if trials: lists some)"},
@@ -95,6 +97,7 @@ func shareFields() []field {
 	}
 }
 
+// filterFields narrow a fault down to some trials.
 func filterFields() []field {
 	return []field{
 		{"shopper", shopperField, "only trials of this kind of shopper"},
@@ -126,6 +129,7 @@ func trialFields() []field {
 	}
 }
 
+// lineFields are a line of an order.
 func lineFields() []field {
 	return []field{
 		{"name", textField, "the goods"},
@@ -142,6 +146,7 @@ func pinFields() []field {
 	}
 }
 
+// keysOf are the keys alone.
 func keysOf(fields ...[]field) []string {
 	var keys []string
 	for _, f := range slices.Concat(fields...) {
@@ -150,6 +155,7 @@ func keysOf(fields ...[]field) []string {
 	return keys
 }
 
+// settingKeys are the keys of a catalogue entry's own settings.
 func settingKeys(d faults.Definition) []string {
 	var keys []string
 	for _, s := range d.Settings {
@@ -166,6 +172,7 @@ func shopperNames() []string {
 	return namesOf(func(k faults.Kind) bool { return k == faults.AsJourney })
 }
 
+// namesOf are the catalogue's names of some kinds, in its order.
 func namesOf(wanted func(faults.Kind) bool) []string {
 	var names []string
 	for _, definition := range faults.Catalogue() {

@@ -43,6 +43,7 @@ func DefaultSystems() Systems {
 	}
 }
 
+// provider finds a provider by name.
 func (s Systems) provider(name payment.ProviderName) (Provider, bool) {
 	for _, provider := range s.Providers {
 		if provider.Name == name {
@@ -52,6 +53,7 @@ func (s Systems) provider(name payment.ProviderName) (Provider, bool) {
 	return Provider{}, false
 }
 
+// link finds a link by name.
 func (s Systems) link(name faults.Link) (Link, bool) {
 	for _, link := range s.Links {
 		if link.Name == name {

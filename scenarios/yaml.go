@@ -32,6 +32,7 @@ type source struct {
 // spot is a place in a file, from 1.
 type spot struct{ line, column int }
 
+// line is a line of the file; "" beyond its ends.
 func (s *source) line(n int) string {
 	if n < 1 || n > len(s.lines) {
 		return ""
@@ -129,6 +130,7 @@ func parseYAML(src *source, text []byte) (root node, problem *Problem) {
 	return root, nil
 }
 
+// invalidUTF8 finds the first byte that is no text.
 func invalidUTF8(lines []string) (spot, bool) {
 	for i, line := range lines {
 		if utf8.ValidString(line) {
@@ -192,6 +194,7 @@ func forget(keys map[int]int, column int) {
 	maps.DeleteFunc(keys, func(open, _ int) bool { return open > column })
 }
 
+// place is where a token stands.
 func place(t *token.Token) spot {
 	if t == nil || t.Position == nil {
 		return spot{1, 1}
@@ -205,6 +208,7 @@ type located interface {
 	GetMessage() string
 }
 
+// whereOf is where the parser found an error.
 func whereOf(err error) spot {
 	var with located
 	if errors.As(err, &with) {
@@ -213,6 +217,8 @@ func whereOf(err error) spot {
 	return spot{1, 1}
 }
 
+// messageOf is an error without the parser's own excerpt: ours is the same for
+// every problem.
 func messageOf(err error) string {
 	var with located
 	if errors.As(err, &with) {
@@ -264,6 +270,8 @@ func convert(n ast.Node) (node, error) {
 	}
 }
 
+// convertMap turns a map. Keys are texts; a key that stands twice is told later,
+// with its place.
 func convertMap(n *ast.MappingNode) (node, error) {
 	made := node{kind: mapping, at: place(n.GetToken())}
 	for _, value := range n.Values {
