@@ -58,10 +58,11 @@ fuzz:
 	@./scripts/fuzz.sh $(FUZZTIME)
 
 bench: build
-	@./scripts/bench.sh
+	@go test -run '^$$' -bench . -benchtime 2s ./faults/proxy ./journal ./invariants ./providers/wechatpay
+	@go run ./cmd/measure speed
 
 detection: build
-	@./scripts/detection.sh
+	go run ./cmd/measure detection
 
 clean:
 	rm -rf bin payquake-results

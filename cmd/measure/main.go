@@ -1,0 +1,35 @@
+// Command measure makes the tables of docs/detection.md and
+// docs/performance.md by running the payquake binary as a user would. It is
+// for `make detection` and `make bench`, and needs nothing but that binary.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	program := flag.String("program", "bin/payquake", "the payquake binary")
+	environment := flag.String("environment", "local", "docker or local, for detection")
+	scenario := flag.String("scenario", "suite", "what detection runs")
+	flag.Parse()
+	m := measuring{ctx: ctx, program: *program}
+	var err error
+	switch flag.Arg(0) {
+	case "detection":
+		err = m.detection(*environment, *scenario)
+	case "speed":
+		err = m.speed()
+	default:
+		err = fmt.Errorf("measure what? want detection or speed, not %q", flag.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "measure:", err)
+		os.Exit(1)
+	}
+}
