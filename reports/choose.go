@@ -14,11 +14,12 @@ import (
 )
 
 // A page must stay light enough to be opened and mailed, however large the
-// run. Trials that show something come first; of the others a sample.
+// run. Trials that show something come first; of the others a sample of each
+// kind, and then as many as a page can bear.
 const (
 	embeddedBytes = 11 << 20
 	samplePerKind = 3
-	sampleTrials  = 150
+	heldTrials    = 600
 )
 
 // listed is a trial's row in the page's list.
@@ -158,7 +159,8 @@ func (s *survey) candidates() []*invariants.Trial {
 	for _, finding := range slices.Concat(s.verdict.OurFault, s.verdict.Findings) {
 		named[finding.Trial] = true
 	}
-	kinds, sampled := map[string]int{}, 0
+	kinds := map[string]int{}
+	var sample, further []*invariants.Trial
 	for _, trial := range s.evidence.Trials {
 		rank := listed{Outcome: s.outcome(trial.ID)}.rank()
 		base, _, _ := strings.Cut(string(trial.ID), "~")
@@ -169,13 +171,15 @@ func (s *survey) candidates() []*invariants.Trial {
 			ranked[rank] = append(ranked[rank], trial)
 		default:
 			kind := trial.Planned.Shopper + "\x00" + strings.Join(firedIn(trial), "\x00")
-			if kinds[kind]++; kinds[kind] <= samplePerKind && sampled < sampleTrials {
-				sampled++
-				ranked[0] = append(ranked[0], trial)
+			if kinds[kind]++; kinds[kind] <= samplePerKind {
+				sample = append(sample, trial)
+			} else {
+				further = append(further, trial)
 			}
 		}
 	}
-	return slices.Concat(witnesses, ranked[3], ranked[2], ranked[1], ranked[0])
+	held := slices.Concat(sample, further)
+	return slices.Concat(witnesses, ranked[3], ranked[2], ranked[1], held[:min(heldTrials, len(held))])
 }
 
 // detail gathers what the picture of one trial shows, with all texts cleaned:
