@@ -5,6 +5,7 @@
 package invariants
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +34,14 @@ type Evidence struct {
 	RefusedHosts []string
 	byID         map[faults.Trial]*Trial
 	owners       map[string][]*Trial
+	planned      map[faults.Trial]place
+}
+
+// place is where the plan has a trial.
+type place struct {
+	trial    *scenarios.Trial
+	batch    *scenarios.Batch
+	position int // among all trials
 }
 
 // Load reads the evidence of a run folder. It fails if there is no readable
@@ -49,7 +58,10 @@ func Load(folder journal.Folder) (*Evidence, error) {
 	if e.Header, e.Damage, err = journal.Read(folder, func(record journal.Record) error {
 		e.Add(record)
 		return nil
-	}); err != nil {
+	}); errors.Is(err, journal.ErrNoJournal) { // killed before anything could be recorded
+		e.Damage = append(e.Damage, journal.Damage{What: "there is none: the run ended before it began to record"})
+		e.Header = journal.Header{Scenario: plan.Scenario, Seed: plan.Seed}
+	} else if err != nil {
 		return nil, fmt.Errorf("load %s: %w", folder, err)
 	}
 	if err := journal.ReadSpans(folder, e.AddSpan); err != nil {
@@ -60,22 +72,20 @@ func Load(folder journal.Folder) (*Evidence, error) {
 
 // NewEvidence is the evidence of a plan of which nothing is known yet.
 func NewEvidence(plan scenarios.Plan) *Evidence {
-	return &Evidence{Plan: plan, byID: map[faults.Trial]*Trial{}}
+	e := &Evidence{Plan: plan, byID: map[faults.Trial]*Trial{}, planned: map[faults.Trial]place{}}
+	for b := range plan.Batches {
+		batch := &plan.Batches[b]
+		for i := range batch.Trials {
+			e.planned[batch.Trials[i].ID] = place{trial: &batch.Trials[i], batch: batch, position: len(e.planned)}
+		}
+	}
+	return e
 }
 
 // Add takes a record into the evidence.
 func (e *Evidence) Add(record journal.Record) {
-	if stage := record.Stage; stage != nil && record.Trial == "" {
-		switch stage.Name {
-		case journal.RunClosed:
-			e.Closed = true
-		case journal.RunStopped:
-			e.Stopped = stage.Detail
-		}
-		return
-	}
-	if stage := record.Stage; stage != nil && stage.Name == journal.Refused && !slices.Contains(e.RefusedHosts, stage.Detail) {
-		e.RefusedHosts = append(e.RefusedHosts, stage.Detail)
+	if record.Stage != nil {
+		e.addStage(record)
 	}
 	if record.Trial == "" && record.Message != nil {
 		e.Unattributed = append(e.Unattributed, record)
@@ -85,22 +95,44 @@ func (e *Evidence) Add(record journal.Record) {
 	}
 }
 
+// addStage takes what is said of the run and not of one of its trials. The
+// gateway refuses hosts in the trial "run", since nobody knows who asked.
+func (e *Evidence) addStage(record journal.Record) {
+	detail := record.Stage.Detail
+	switch {
+	case record.Stage.Name == journal.Refused:
+		if !slices.Contains(e.RefusedHosts, detail) {
+			e.RefusedHosts = append(e.RefusedHosts, detail)
+		}
+	case record.Trial != "":
+	case record.Stage.Name == journal.RunClosed:
+		e.Closed = true
+	case record.Stage.Name == journal.RunStopped:
+		e.Stopped = detail
+	}
+}
+
 // trial finds or begins a trial; nil for what is no trial of the plan.
 func (e *Evidence) trial(id faults.Trial) *Trial {
 	if known := e.byID[id]; known != nil {
 		return known
 	}
 	base, _, isRerun := strings.Cut(string(id), "~")
-	planned, batch, found := e.Plan.Find(faults.Trial(base))
+	planned, found := e.planned[faults.Trial(base)]
 	if !found {
 		return nil
 	}
-	made := newTrial(id, planned, batch.Disturbs && !isRerun)
-	made.Rerun = isRerun
-	made.evidence = e
+	made := &Trial{ID: id, Planned: *planned.trial, Rerun: isRerun, Disturbs: planned.batch.Disturbs && !isRerun,
+		evidence: e, position: planned.position}
 	e.byID[id] = made
-	e.Trials = append(e.Trials, made)
+	at, _ := slices.BinarySearchFunc(e.Trials, made, byPlan)
+	e.Trials = slices.Insert(e.Trials, at, made)
 	return made
+}
+
+// byPlan orders trials as the plan does, and reruns behind what they repeat.
+func byPlan(a, b *Trial) int {
+	return cmp.Or(cmp.Compare(a.position, b.position), strings.Compare(string(a.ID), string(b.ID)))
 }
 
 // AddSpan takes a span into the evidence. Spans of unknown traces are none of

@@ -31,6 +31,9 @@ func (d Damage) String() string {
 // ErrNotAJournal says that a folder holds nothing that could be read as a run.
 var ErrNotAJournal = errors.New("not a run folder")
 
+// ErrNoJournal says that a folder has no journal at all; it is an ErrNotAJournal.
+var ErrNoJournal = fmt.Errorf("%w: it has no %s", ErrNotAJournal, JournalFile)
+
 // ErrVersion says that the journal's format is of a version unknown here.
 var ErrVersion = errors.New("unknown version of the journal format")
 
@@ -43,7 +46,7 @@ const maxLine = 16 << 20
 func Read(folder Folder, visit func(Record) error) (Header, []Damage, error) {
 	file, err := os.Open(folder.Path(JournalFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Header{}, nil, fmt.Errorf("read %s: %w: it has no %s", folder, ErrNotAJournal, JournalFile)
+		return Header{}, nil, fmt.Errorf("read %s: %w", folder, ErrNoJournal)
 	}
 	if err != nil {
 		return Header{}, nil, fmt.Errorf("read journal: %w", err)
