@@ -19,7 +19,7 @@ func checkEveryValidNotificationIsAcknowledged(t *Trial) Judgement {
 	var judgement Judgement
 	answers := map[string]journal.Record{}
 	for _, record := range t.Messages {
-		if record.Message.Leg == faults.AnswerLeg {
+		if record.Message.Leg == faults.AnswerLeg && record.Message.Copy == 0 {
 			answers[record.Message.ID] = record
 		}
 	}

@@ -32,9 +32,11 @@ type Evidence struct {
 	Unattributed []journal.Record
 	// RefusedHosts were asked for by somebody and are no part of the run.
 	RefusedHosts []string
-	byID         map[faults.Trial]*Trial
-	owners       map[string][]*Trial
-	planned      map[faults.Trial]place
+	// tracesDamaged says why spans may be missing that were made.
+	tracesDamaged string
+	byID          map[faults.Trial]*Trial
+	owners        map[string][]*Trial
+	planned       map[faults.Trial]place
 }
 
 // place is where the plan has a trial.
@@ -65,6 +67,7 @@ func Load(folder journal.Folder) (*Evidence, error) {
 		return nil, fmt.Errorf("load %s: %w", folder, err)
 	}
 	if err := journal.ReadSpans(folder, e.AddSpan); err != nil {
+		e.tracesDamaged = err.Error()
 		e.Damage = append(e.Damage, journal.Damage{What: err.Error()})
 	}
 	return e, nil

@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
@@ -78,7 +79,10 @@ func (j Judgement) Outcome() Outcome {
 	}
 }
 
+// breach adds a breach. References to records that were never made (the page
+// of an order of which the shopper was not told) are left out of the witness.
 func (j *Judgement) breach(clause string, money payment.Money, witness []journal.Ref, reason string, words ...any) {
+	witness = slices.DeleteFunc(witness, func(ref journal.Ref) bool { return ref == journal.Ref{} })
 	j.Breaches = append(j.Breaches, Breach{Clause: clause, Money: money, Witness: witness, Reason: fmt.Sprintf(reason, words...)})
 }
 

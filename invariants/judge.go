@@ -275,6 +275,9 @@ func (j *judging) conclude() {
 			outcome = Worse(outcome, Violated)
 		}
 	}
+	for _, fault := range v.OurFault {
+		reason("payquake broke %s itself, in trial %s: %s", fault.Invariant, fault.Trial, fault.Reason)
+	}
 	for _, damage := range v.Damage {
 		reason("%s", damage)
 	}

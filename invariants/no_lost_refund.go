@@ -45,10 +45,11 @@ func checkNoLostRefund(t *Trial) Judgement {
 		}
 		checkRefundedOrder(order, &judgement)
 	}
-	for reference, record := range moved {
-		if !booked[reference] {
-			judgement.breach("moved-is-booked", record.Posting.Amount, []journal.Ref{record.Ref()},
-				"the provider refunded %s under %s, which is not in the merchant's books", record.Posting.Amount, reference)
+	for _, record := range t.Postings {
+		posting := record.Posting
+		if posting.Kind == journal.RefundPosting && !booked[posting.RefundReference] {
+			judgement.breach("moved-is-booked", posting.Amount, []journal.Ref{record.Ref()},
+				"the provider refunded %s under %s, which is not in the merchant's books", posting.Amount, posting.RefundReference)
 		}
 	}
 	if !any {

@@ -48,7 +48,9 @@ func checkNoPhantomPayment(t *Trial) Judgement {
 	return judgement
 }
 
-// firstOwnCapture is the order's earliest capture.
+// firstOwnCapture is the order's earliest capture. Captures of another order's
+// references are not among them; one whose reference the merchant has forgotten
+// is, if it was made for this order.
 func (o Order) firstOwnCapture() (Capture, bool) {
 	if len(o.Captures) == 0 {
 		return Capture{}, false

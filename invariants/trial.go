@@ -34,11 +34,8 @@ type Trial struct {
 	KeptBack      []journal.Record
 
 	evidence *Evidence
+	position int // in the plan
 	views    *views
-}
-
-func newTrial(id faults.Trial, planned scenarios.Trial, disturbs bool) *Trial {
-	return &Trial{ID: id, Planned: planned, Disturbs: disturbs}
 }
 
 func (t *Trial) add(record journal.Record) {
@@ -110,6 +107,7 @@ type Order struct {
 	ID     string
 	Total  payment.Money // that the shopper confirmed
 	Placed journal.Ref
+	begun  time.Time // when it was placed
 	// The merchant's books at rest; State is "" if they do not mention it.
 	State    payment.OrderState
 	Refunded payment.Money

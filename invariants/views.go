@@ -1,6 +1,8 @@
 package invariants
 
 import (
+	"time"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
@@ -11,10 +13,11 @@ func (t *Trial) look() *views {
 	if t.views != nil {
 		return t.views
 	}
-	b := &builder{trial: t, index: map[string]int{}, byReference: map[payment.MerchantReference]string{}}
+	b := &builder{trial: t, index: map[string]int{}, asked: map[string]journal.Record{}, byReference: map[payment.MerchantReference]string{}}
 	b.placed()
 	b.merchantBooks()
 	b.released()
+	b.totals()
 	b.captures()
 	t.views = &b.views
 	return t.views
@@ -24,7 +27,8 @@ func (t *Trial) look() *views {
 type builder struct {
 	views
 	trial       *Trial
-	index       map[string]int // of orders by id
+	index       map[string]int            // of orders by id
+	asked       map[string]journal.Record // how an order was last asked for, by its key
 	byReference map[payment.MerchantReference]string
 }
 
@@ -39,14 +43,22 @@ func (b *builder) order(id string) *Order {
 }
 
 // placed finds the orders that the shopper placed, with the totals confirmed.
+// One whose answer was lost is found by its key, once the books tell its id.
 func (b *builder) placed() {
 	for _, record := range b.trial.Operations {
 		operation := record.Operation
-		if operation.Name == faults.StepPlace && operation.Phase == journal.Done && operation.OrderID != "" {
-			order := b.order(operation.OrderID)
-			order.Total, order.Placed = operation.Amount, record.Ref()
+		if operation.Name != faults.StepPlace || operation.Phase != journal.Done {
+			continue
+		}
+		b.asked[operation.Key] = record
+		if operation.OrderID != "" {
+			b.order(operation.OrderID).placedBy(record)
 		}
 	}
+}
+
+func (o *Order) placedBy(record journal.Record) {
+	o.Total, o.Placed, o.begun = record.Operation.Amount, record.Ref(), record.At
 }
 
 func (b *builder) merchantBooks() {
@@ -59,8 +71,8 @@ func (b *builder) merchantBooks() {
 		switch entry.Kind {
 		case journal.OrderEntry:
 			order.State, order.Refunded, order.Entry = payment.OrderState(entry.State), entry.Refunded, record.Ref()
-			if order.Total.IsZero() { // placed, but the shopper was never told
-				order.Total = b.trial.Planned.Total
+			if asked, was := b.asked[entry.OrderKey]; was && order.Placed == (journal.Ref{}) { // the shopper was never told
+				order.placedBy(asked)
 			}
 		case journal.OrderMove:
 			order.Moves = append(order.Moves, Move{payment.OrderState(entry.State), entry.Since, record.Ref()})
@@ -91,9 +103,19 @@ func (b *builder) released() {
 	}
 }
 
-// captures gives each capture to the order whose books name its reference; one
-// whose reference the merchant has forgotten, to the only order that was there
-// to be paid.
+// totals gives an order of which no call tells the total the planned one.
+func (b *builder) totals() {
+	for i := range b.orders {
+		if b.orders[i].Total.IsZero() {
+			b.orders[i].Total = b.trial.Planned.Total
+		}
+	}
+}
+
+// captures gives each capture to the order whose books name its reference. One
+// whose reference the merchant has forgotten was made for the order that was
+// there to be paid: the last one placed before it. (A trial has a second order
+// only after the first is over, when its canary tries again.)
 func (b *builder) captures() {
 	returned := b.trial.returned()
 	for _, record := range b.trial.Postings {
@@ -105,7 +127,7 @@ func (b *builder) captures() {
 			At: record.At, Record: record.Ref(), Returned: returned[posting.MerchantReference]}
 		capture.Order = b.byReference[posting.MerchantReference]
 		if capture.Order == "" && len(b.orders) > 0 {
-			capture.Order = b.orders[0].ID
+			capture.Order = b.orderAt(record.At)
 		}
 		if capture.Order == "" {
 			b.strangers = append(b.strangers, capture)
@@ -114,6 +136,19 @@ func (b *builder) captures() {
 		order := b.order(capture.Order)
 		order.Captures = append(order.Captures, capture)
 	}
+}
+
+// orderAt is the order that was the last to be placed by then, or the first of
+// all.
+func (b *builder) orderAt(at time.Time) string {
+	last := &b.orders[0]
+	for i := range b.orders {
+		order := &b.orders[i]
+		if !order.begun.After(at) && order.begun.After(last.begun) {
+			last = order
+		}
+	}
+	return last.ID
 }
 
 // returned sums, by merchant reference, what went back and what is on its way.
@@ -127,23 +162,31 @@ func (t *Trial) returned() map[payment.MerchantReference]payment.Money {
 			moved[posting.RefundReference] = true
 		}
 	}
-	for reference, entry := range t.providerRefunds() {
-		if !moved[reference] && entry.Entry.State == string(payment.RefundProcessing) {
+	for _, entry := range t.providerRefunds() {
+		if !moved[entry.Entry.RefundReference] && entry.Entry.State == string(payment.RefundProcessing) {
 			sums[entry.Entry.MerchantReference] = plus(sums[entry.Entry.MerchantReference], entry.Entry.Amount)
 		}
 	}
 	return sums
 }
 
-// providerRefunds are the refunds in the provider's book, each as it was last.
-func (t *Trial) providerRefunds() map[payment.RefundReference]journal.Record {
-	last := map[payment.RefundReference]journal.Record{}
+// providerRefunds are the refunds in the provider's book in the order in which
+// they began, each as it was last.
+func (t *Trial) providerRefunds() []journal.Record {
+	var refunds []journal.Record
+	index := map[payment.RefundReference]int{}
 	for _, record := range t.ProviderBook {
-		if record.Entry.Kind == journal.RefundEntry {
-			last[record.Entry.RefundReference] = record
+		if record.Entry.Kind != journal.RefundEntry {
+			continue
 		}
+		if at, known := index[record.Entry.RefundReference]; known {
+			refunds[at] = record
+			continue
+		}
+		index[record.Entry.RefundReference] = len(refunds)
+		refunds = append(refunds, record)
 	}
-	return last
+	return refunds
 }
 
 // providerPayments are the payments in the provider's book, each as it was last.
