@@ -24,20 +24,23 @@ type observation struct {
 	*Session
 	batch  scenarios.Batch
 	trials map[faults.Trial]*observed
-	books  driver.Books
-	final  map[faults.Trial]bool // books of the trial are in terminal states
-	fresh  time.Time             // when the books were read
-	asked  time.Duration         // how long that took
+	// alive is the time that counts for the bound of rest: it stands still while
+	// this machine is too busy to look at the trials at all, for then the
+	// merchant is not given its time either.
+	alive  time.Duration
+	looked time.Time
 }
 
 // observed is one trial on its way to rest.
 type observed struct {
-	trial  scenarios.Trial
-	walk   *driver.Walk
-	begun  time.Time
-	healed time.Time
+	trial scenarios.Trial
+	walk  *driver.Walk
 
 	mu          sync.Mutex
+	healed      bool
+	healedAt    time.Duration // in alive time
+	standing    driver.Standing
+	seenAt      time.Time // when that was looked at
 	journeyOver bool
 	canary      bool // one was sent, or none is needed
 	hurried     bool
@@ -51,7 +54,7 @@ const beat = 100 * time.Millisecond
 // faults, waits for each one's rest, and collects what the merchant believes.
 // An error means that the observation is not complete; what was recorded stays.
 func (s *Session) Observe(ctx context.Context, batch scenarios.Batch) error {
-	o := &observation{Session: s, batch: batch, trials: map[faults.Trial]*observed{}, final: map[faults.Trial]bool{}}
+	o := &observation{Session: s, batch: batch, trials: map[faults.Trial]*observed{}, looked: s.setting.Clock.Now()}
 	s.stage(journal.Stage{Name: journal.BatchBegun, Batch: batch.ID})
 	if err := o.cast(ctx); err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
@@ -74,7 +77,7 @@ func (o *observation) cast(ctx context.Context) error {
 	parts := map[payment.ProviderName][]providers.Part{}
 	o.mu.Lock()
 	for _, trial := range o.batch.Trials {
-		o.trials[trial.ID] = &observed{trial: trial, walk: o.walker.Begin(trial), begun: o.setting.Clock.Now()}
+		o.trials[trial.ID] = &observed{trial: trial, walk: o.walker.Begin(trial)}
 		casting := proxy.Casting{Trial: trial.ID, TraceID: telemetry.TraceID(o.setting.Header.Run, string(trial.ID)).String(),
 			Amounts: []payment.Money{trial.Total}}
 		for _, pin := range trial.Pins {
@@ -188,6 +191,9 @@ func (o *observation) look(ctx context.Context) (rested int, err error) {
 	if broken != nil {
 		return 0, broken
 	}
+	now := o.setting.Clock.Now()
+	o.alive += min(now.Sub(o.looked), 3*beat)
+	o.looked = now
 	activity, err := o.env.Gateway().Activity(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("look at the links: %w", err)
@@ -196,14 +202,14 @@ func (o *observation) look(ctx context.Context) (rested int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	o.readBooks(ctx, activity)
+	o.lookAtOrders(ctx, activity)
 	var heal, hurry []faults.Trial
 	for id, t := range o.trials {
 		if t.isRested() {
 			rested++
 			continue
 		}
-		switch o.next(id, t, sound, activity[id], outstanding[id]) {
+		switch o.next(t, sound, activity[id], outstanding[id]) {
 		case quiesce.Heal:
 			heal = append(heal, id)
 		case quiesce.Hurry:
@@ -211,7 +217,7 @@ func (o *observation) look(ctx context.Context) (rested int, err error) {
 		case quiesce.Rest:
 			o.rest(ctx, id, t, journal.Stage{Name: journal.Rested})
 		case quiesce.BoundPassed:
-			o.rest(ctx, id, t, journal.Stage{Name: journal.BoundPassed, Detail: o.whyRestless(id, activity[id], outstanding[id])})
+			o.rest(ctx, id, t, journal.Stage{Name: journal.BoundPassed, Detail: o.whyRestless(t, activity[id], outstanding[id])})
 		case quiesce.Wait:
 			o.watchKept(ctx, id, t)
 		}
@@ -225,16 +231,37 @@ func (t *observed) isRested() bool {
 	return t.rested
 }
 
-func (o *observation) next(id faults.Trial, t *observed, sound bool, activity proxy.Activity, outstanding int) quiesce.Step {
-	now := o.setting.Clock.Now()
+func (o *observation) next(t *observed, sound bool, activity proxy.Activity, outstanding int) quiesce.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	seen := quiesce.Seen{JourneyOver: t.journeyOver, Healed: !t.healed.IsZero(), Sound: sound, Idle: activity.Idle.Std(),
-		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, Hurried: t.hurried, BooksFinal: o.final[id] && o.fresh.After(t.begun)}
-	if seen.Healed {
-		seen.SinceHealed = now.Sub(t.healed)
+	seen := quiesce.Seen{JourneyOver: t.journeyOver, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
+		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, Hurried: t.hurried, BooksFinal: t.standing.Final}
+	if t.healed {
+		seen.SinceHealed = o.alive - t.healedAt
 	}
 	return o.rule.Next(seen)
+}
+
+// lookAtOrders asks the merchant how those trials stand that are quiet enough
+// for it to matter, a few at a time.
+func (o *observation) lookAtOrders(ctx context.Context, activity map[faults.Trial]proxy.Activity) {
+	var asking sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for id, t := range o.trials {
+		if t.isRested() || activity[id].Idle.Std() < o.rule.Longest || activity[id].InFlight > 0 ||
+			o.setting.Clock.Now().Sub(t.seenAt) < 4*beat {
+			continue
+		}
+		slots <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-slots }()
+			standing := t.walk.Standing(ctx)
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.standing, t.seenAt = standing, o.setting.Clock.Now()
+		})
+	}
+	asking.Wait()
 }
 
 func (o *observation) unfired(trial scenarios.Trial) int {
@@ -276,7 +303,7 @@ func (o *observation) act(ctx context.Context, heal, hurry []faults.Trial) error
 		}
 		for _, id := range heal {
 			o.trials[id].mu.Lock()
-			o.trials[id].healed = o.setting.Clock.Now()
+			o.trials[id].healed, o.trials[id].healedAt = true, o.alive
 			o.trials[id].mu.Unlock()
 			o.trialStage(id, journal.Stage{Name: journal.Healed, Batch: o.batch.ID})
 		}
@@ -305,13 +332,14 @@ func (o *observation) act(ctx context.Context, heal, hurry []faults.Trial) error
 func (o *observation) rest(ctx context.Context, id faults.Trial, t *observed, stage journal.Stage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.canary && t.walk.Unserved(o.books.Entries) {
-		t.canary, t.journeyOver, t.healed = true, false, o.setting.Clock.Now()
+	if !t.canary && t.walk.Willing() && !t.standing.Paid {
+		t.canary, t.journeyOver, t.standing = true, false, driver.Standing{}
+		alive := o.alive
 		go func() {
 			t.walk.Canary(ctx)
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			t.journeyOver, t.healed = true, o.setting.Clock.Now()
+			t.journeyOver, t.healedAt = true, alive
 		}()
 		return
 	}
@@ -346,54 +374,6 @@ func (o *observation) watchKept(ctx context.Context, id faults.Trial, t *observe
 	})
 }
 
-// readBooks reads the merchant's books when some trial is quiet enough for
-// them to matter, and not so often that reading them is most of what happens.
-func (o *observation) readBooks(ctx context.Context, activity map[faults.Trial]proxy.Activity) {
-	now := o.setting.Clock.Now()
-	if now.Sub(o.fresh) < max(4*beat, 5*o.asked) {
-		return
-	}
-	wanted := false
-	for id, t := range o.trials {
-		wanted = wanted || (!t.isRested() && activity[id].Idle.Std() >= o.rule.Longest)
-	}
-	if !wanted {
-		return
-	}
-	books, err := o.merchant.Books(ctx)
-	if err != nil {
-		o.final = map[faults.Trial]bool{} // a merchant that cannot say is not at rest
-		return
-	}
-	o.books, o.fresh, o.asked = books, now, o.setting.Clock.Now().Sub(now)
-	o.final = finality(books.Entries, o.trials)
-}
-
-// finality says of each trial whether all that the books say of it is final.
-// A trial that they do not mention is.
-func finality(entries []journal.Entry, trials map[faults.Trial]*observed) map[faults.Trial]bool {
-	owner := owners(entries, trials)
-	final := map[faults.Trial]bool{}
-	for trial := range trials {
-		final[trial] = true
-	}
-	for _, entry := range entries {
-		trial, known := owner[entry.OrderID]
-		if !known {
-			continue
-		}
-		switch entry.Kind {
-		case journal.OrderEntry:
-			final[trial] = final[trial] && payment.OrderState(entry.State).Terminal()
-		case journal.PaymentEntry:
-			final[trial] = final[trial] && payment.State(entry.State).Terminal()
-		case journal.RefundEntry:
-			final[trial] = final[trial] && payment.RefundState(entry.State).Terminal()
-		}
-	}
-	return final
-}
-
 // owners finds the trial of each order by the key that the driver gave it.
 func owners(entries []journal.Entry, trials map[faults.Trial]*observed) map[string]faults.Trial {
 	owner := map[string]faults.Trial{}
@@ -409,9 +389,11 @@ func owners(entries []journal.Entry, trials map[faults.Trial]*observed) map[stri
 	return owner
 }
 
-func (o *observation) whyRestless(id faults.Trial, activity proxy.Activity, outstanding int) string {
+func (o *observation) whyRestless(t *observed, activity proxy.Activity, outstanding int) string {
 	var reasons []string
-	if !o.final[id] {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.standing.Final {
 		reasons = append(reasons, "the merchant's books are not final")
 	}
 	if outstanding > 0 {
@@ -424,7 +406,8 @@ func (o *observation) whyRestless(id faults.Trial, activity proxy.Activity, outs
 }
 
 // collect reads the merchant's books at rest into the record and takes the
-// trials out of play.
+// trials out of play. A trial is called collected only when everything that
+// its sources recorded is written: from there on its evidence is whole.
 func (o *observation) collect(ctx context.Context) error {
 	books, err := o.merchant.Books(ctx)
 	if err != nil {
@@ -439,18 +422,21 @@ func (o *observation) collect(ctx context.Context) error {
 		o.feed.Add(journal.Record{At: o.setting.Clock.Now(), Trial: trial, Entry: &entry,
 			TraceID: telemetry.TraceID(o.setting.Header.Run, string(trial)).String()})
 	}
-	for id := range o.trials {
-		o.trialStage(id, journal.Stage{Name: journal.Collected, Batch: o.batch.ID})
-	}
 	if err := os.WriteFile(o.setting.Folder.Path(journal.MerchantFile), books.Raw, 0o644); err != nil {
 		return fmt.Errorf("keep the merchant's books: %w", err)
 	}
 	ids := make([]faults.Trial, 0, len(o.trials))
-	for id := range o.trials {
-		ids = append(ids, id)
+	for _, trial := range o.batch.Trials {
+		ids = append(ids, trial.ID)
 	}
 	if err := o.env.Gateway().End(ctx, ids); err != nil {
 		return fmt.Errorf("end trials: %w", err)
+	}
+	if err := o.drain(ctx); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		o.trialStage(id, journal.Stage{Name: journal.Collected, Batch: o.batch.ID})
 	}
 	o.stage(journal.Stage{Name: journal.BatchEnded, Batch: o.batch.ID})
 	return o.drain(ctx)

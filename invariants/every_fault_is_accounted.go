@@ -12,7 +12,7 @@ func everyFaultIsAccounted() Invariant {
 		ID:      "every-fault-is-accounted",
 		Says:    "Every pin fired, or is listed with its reason; a required one that did not fire makes the run inconclusive.",
 		Ours:    true,
-		Clauses: []Clause{{"required", "a required pin fired"}},
+		Clauses: []Clause{{Name: "required", Says: "a required pin fired"}},
 		check:   checkEveryFaultIsAccounted,
 	}
 }

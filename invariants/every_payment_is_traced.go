@@ -12,9 +12,9 @@ func everyPaymentIsTraced() Invariant {
 		Says: "Each trial has one connected trace from shopper to merchant to provider to notification; each hop the proxies saw has " +
 			"its span.",
 		Clauses: []Clause{
-			{"one-root", "the trace has one root"},
-			{"every-hop", "every exchange on a link has its span"},
-			{"connected", "every span's parent is in the trace"},
+			{Name: "one-root", Says: "the trace has one root"},
+			{Name: "every-hop", Says: "every exchange on a link has its span"},
+			{Name: "connected", Says: "every span's parent is in the trace"},
 		},
 		check: checkEveryPaymentIsTraced,
 	}

@@ -13,8 +13,8 @@ func everyPaymentReachesTerminalState() Invariant {
 		Says: "Within the declared bound after healing, every order is paid, closed, refunded or handed over, every refund is done, " +
 			"refused or handed over, and merchant and provider agree.",
 		Clauses: []Clause{
-			{"rest", "the trial comes to rest within three of the merchant's longest timers"},
-			{"agree", "what the merchant calls over cannot be paid at the provider any more"},
+			{Name: "rest", Says: "the trial comes to rest within three of the merchant's longest timers"},
+			{Name: "agree", Says: "what the merchant calls over cannot be paid at the provider any more"},
 		},
 		check: checkEveryPaymentReachesTerminalState,
 	}

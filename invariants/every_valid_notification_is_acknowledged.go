@@ -10,7 +10,7 @@ func everyValidNotificationIsAcknowledged() Invariant {
 		ID: "every-valid-notification-is-acknowledged",
 		Says: "An unaltered notification of a right amount for an order the merchant created is acknowledged by the first delivery " +
 			"after healing.",
-		Clauses: []Clause{{"first-after-healing", "the first delivery after healing is acknowledged"}},
+		Clauses: []Clause{{Name: "first-after-healing", Says: "the first delivery after healing is acknowledged"}},
 		check:   checkEveryValidNotificationIsAcknowledged,
 	}
 }

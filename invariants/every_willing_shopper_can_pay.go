@@ -9,7 +9,7 @@ func everyWillingShopperCanPay() Invariant {
 	return Invariant{
 		ID:      "every-willing-shopper-can-pay",
 		Says:    "After healing, a shopper who tries again can pay the order or its replacement.",
-		Clauses: []Clause{{"canary", "a last payment after healing works"}},
+		Clauses: []Clause{{Name: "canary", Says: "a last payment after healing works"}},
 		check:   checkEveryWillingShopperCanPay,
 	}
 }

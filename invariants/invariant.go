@@ -46,6 +46,9 @@ type Invariant struct {
 type Clause struct {
 	Name string
 	Says string
+	// Shown: a breach is shown by records that are there, whatever else may be
+	// missing. A breach of any other clause may be a hole in the evidence.
+	Shown bool
 }
 
 // Judgement is what one invariant says of one trial. The zero value: held.
@@ -126,6 +129,7 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 		}
 	}()
 	judgement = i.check(t)
+	i.mistrustHoles(t, &judgement)
 	if len(judgement.Breaches) > 0 && t.Contradiction != "" && !i.Ours {
 		return Judgement{Inconclusive: "its messages cannot be told from another trial's: " + t.Contradiction}
 	}
@@ -133,6 +137,26 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 		judgement.Inconclusive = t.unsettled()
 	}
 	return judgement
+}
+
+// mistrustHoles drops breaches that missing records could explain away.
+func (i Invariant) mistrustHoles(t *Trial, judgement *Judgement) {
+	if i.Ours || len(judgement.Breaches) == 0 || !t.evidence.holed() {
+		return
+	}
+	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, func(breach Breach) bool { return !i.isShown(breach.Clause) })
+	if len(judgement.Breaches) == 0 {
+		judgement.Inconclusive = "records are missing that could explain what was found"
+	}
+}
+
+func (i Invariant) isShown(clause string) bool {
+	return slices.ContainsFunc(i.Clauses, func(c Clause) bool { return c.Name == clause && c.Shown })
+}
+
+// holed reports whether records that were written are missing or damaged.
+func (e *Evidence) holed() bool {
+	return slices.ContainsFunc(e.Damage, func(d journal.Damage) bool { return d.Hole })
 }
 
 // unsettled says why nothing that seems right can be believed of the trial.

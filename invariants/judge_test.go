@@ -121,7 +121,7 @@ func TestJudge_RequiredPins(t *testing.T) {
 	require.Equal(t, invariants.Held, v.Outcome)
 	require.Equal(t, invariants.PinAccount{Required: 1, RequiredFired: 1, Optional: 2, RequiredFiredIDs: []string{"t1.1"},
 		FiredByFault: map[string]int{"lost-answer": 1},
-		NotFired: []invariants.NotFired{{Pin: "t1.2", Fault: "latency", Reason: faults.PreEmpted}, {Pin: "t1.3", Fault: "noop", Reason: faults.NeverSent}}}, v.Pins)
+		NotFired:     []invariants.NotFired{{Pin: "t1.2", Fault: "latency", Reason: faults.PreEmpted}, {Pin: "t1.3", Fault: "noop", Reason: faults.NeverSent}}}, v.Pins)
 
 	for fate, run := range map[faults.Fate]*story{
 		faults.TimeLimit:  begin().ended(required, faults.TimeLimit).ends(),

@@ -11,9 +11,9 @@ func moneyIsConserved() Invariant {
 		Says: "Over wallets and providers, every posting has its counter-posting.",
 		Ours: true,
 		Clauses: []Clause{
-			{"two-sides", "a posting moves a positive amount between two accounts"},
-			{"no-overdraft", "no wallet gives what it does not have"},
-			{"captured-once", "a reference is captured at most once"},
+			{Name: "two-sides", Says: "a posting moves a positive amount between two accounts"},
+			{Name: "no-overdraft", Says: "no wallet gives what it does not have"},
+			{Name: "captured-once", Says: "a reference is captured at most once"},
 		},
 		check: checkMoneyIsConserved,
 	}

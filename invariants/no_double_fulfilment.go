@@ -11,8 +11,8 @@ func noDoubleFulfilment() Invariant {
 		Says: "Goods leave at most once per order (calls with one idempotency key count once), and never after the merchant itself " +
 			"recorded a full refund or cancellation.",
 		Clauses: []Clause{
-			{"once", "the fulfilment service is told at most one idempotency key per order"},
-			{"not-after-refund", "nothing is released after the order was refunded or closed"},
+			{Name: "once", Says: "the fulfilment service is told at most one idempotency key per order", Shown: true},
+			{Name: "not-after-refund", Says: "nothing is released after the order was refunded or closed"},
 		},
 		check: checkNoDoubleFulfilment,
 	}

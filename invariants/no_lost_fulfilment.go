@@ -9,7 +9,7 @@ func noLostFulfilment() Invariant {
 	return Invariant{
 		ID:      "no-lost-fulfilment",
 		Says:    "Every order paid and not refunded at rest has had its goods released.",
-		Clauses: []Clause{{"released", "a paid order's goods were released"}},
+		Clauses: []Clause{{Name: "released", Says: "a paid order's goods were released"}},
 		check:   checkNoLostFulfilment,
 	}
 }
@@ -24,7 +24,7 @@ func checkNoLostFulfilment(t *Trial) Judgement {
 	}
 	any := false
 	for _, order := range t.Orders() {
-		if order.State != payment.OrderPaid {
+		if order.State != payment.OrderPaid || order.refundHandedOver() {
 			continue
 		}
 		any = true
@@ -36,4 +36,15 @@ func checkNoLostFulfilment(t *Trial) Judgement {
 		judgement.NotApplicable = "no order is paid at rest"
 	}
 	return judgement
+}
+
+// refundHandedOver reports whether people are to decide about a refund of the
+// order, and so about its goods.
+func (o Order) refundHandedOver() bool {
+	for _, record := range o.Refunds {
+		if payment.RefundState(record.Entry.State) == payment.RefundHandedOver {
+			return true
+		}
+	}
+	return false
 }

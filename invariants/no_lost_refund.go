@@ -11,9 +11,9 @@ func noLostRefund() Invariant {
 		Says: "Every refund the merchant calls done, and every order it calls refunded, is successful in the provider's book for that " +
 			"gross amount; every refund, cancel or reverse that the merchant asked for and that moved money is in its books.",
 		Clauses: []Clause{
-			{"done-is-done", "a refund that the merchant calls done moved its amount at the provider"},
-			{"refunded-is-refunded", "an order called refunded had all that was captured for it returned"},
-			{"moved-is-booked", "money that went back is in the merchant's books"},
+			{Name: "done-is-done", Says: "a refund that the merchant calls done moved its amount at the provider"},
+			{Name: "refunded-is-refunded", Says: "an order called refunded had all that was captured for it returned"},
+			{Name: "moved-is-booked", Says: "money that went back is in the merchant's books"},
 		},
 		check: checkNoLostRefund,
 	}

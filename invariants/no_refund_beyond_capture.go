@@ -11,9 +11,9 @@ func noRefundBeyondCapture() Invariant {
 		Says: "Refunds of a payment, and the refunds the merchant has confirmed or booked for it, never exceed its capture; no money " +
 			"goes back unasked for goods that left, except for a duplicate; one refund request moves its amount once.",
 		Clauses: []Clause{
-			{"provider-within-capture", "the provider's refunds of a payment do not exceed its capture"},
-			{"books-within-capture", "the merchant's refunds of a payment do not exceed its capture"},
-			{"only-what-was-asked", "what goes back of the payment that is kept for an order is what was asked for, once"},
+			{Name: "provider-within-capture", Says: "the provider's refunds of a payment do not exceed its capture", Shown: true},
+			{Name: "books-within-capture", Says: "the merchant's refunds of a payment do not exceed its capture", Shown: true},
+			{Name: "only-what-was-asked", Says: "what goes back of the payment that is kept for an order is what was asked for, once"},
 		},
 		check: checkNoRefundBeyondCapture,
 	}

@@ -10,8 +10,8 @@ func noStateRegression() Invariant {
 		ID:   "no-state-regression",
 		Says: "An order once paid is never again unpaid, closed or failed, except by a return in the provider's book.",
 		Clauses: []Clause{
-			{"history", "the books never move an order back from paid"},
-			{"page", "an order's page never says unpaid after it said paid"},
+			{Name: "history", Says: "the books never move an order back from paid", Shown: true},
+			{Name: "page", Says: "an order's page never says unpaid after it said paid", Shown: true},
 		},
 		check: checkNoStateRegression,
 	}

@@ -10,7 +10,7 @@ func noUnkeptAcknowledgement() Invariant {
 		ID: "no-unkept-acknowledgement",
 		Says: "What the merchant acknowledged it keeps, through kill -9 and restart too, without being told again: redelivery and query " +
 			"answers for that trial are held back from the acknowledgement until the order reads paid or the bound passes.",
-		Clauses: []Clause{{"kept", "an acknowledged payment reads paid before anybody tells the merchant again"}},
+		Clauses: []Clause{{Name: "kept", Says: "an acknowledged payment reads paid before anybody tells the merchant again"}},
 		check:   checkNoUnkeptAcknowledgement,
 	}
 }

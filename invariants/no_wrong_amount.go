@@ -11,8 +11,8 @@ func noWrongAmount() Invariant {
 		Says: "An order is treated as paid only if the gross capture equals, in amount and currency, the total the shopper " +
 			"confirmed for that payment, and exactly this is booked.",
 		Clauses: []Clause{
-			{"capture-equals-total", "a paid order has a capture of exactly its total"},
-			{"booked-equals-capture", "what is booked is what was captured"},
+			{Name: "capture-equals-total", Says: "a paid order has a capture of exactly its total"},
+			{Name: "booked-equals-capture", Says: "what is booked is what was captured", Shown: true},
 		},
 		check: checkNoWrongAmount,
 	}

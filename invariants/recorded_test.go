@@ -95,8 +95,10 @@ func TestDamagedRuns(t *testing.T) {
 		}
 	}
 	for what, harm := range map[string]func(*testing.T, journal.Folder){
-		"it is not sealed": func(t *testing.T, folder journal.Folder) { require.NoError(t, os.Remove(folder.Path(journal.SealFile))) },
-		"its CRC is":       edit(`"outcome":"ok"`, `"outcome":"no"`),
+		"it is not sealed": func(t *testing.T, folder journal.Folder) {
+			require.NoError(t, os.Remove(folder.Path(journal.SealFile)))
+		},
+		"its CRC is": edit(`"outcome":"ok"`, `"outcome":"no"`),
 		"read traces.jsonl:1": func(t *testing.T, folder journal.Folder) {
 			writeFile(t, folder.Path(journal.TracesFile), []byte("{\n"))
 		},

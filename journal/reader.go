@@ -18,6 +18,9 @@ import (
 type Damage struct {
 	Line int    `json:"line,omitempty"` // in journal.jsonl, from 1; 0 for the whole file
 	What string `json:"what"`
+	// Hole: records that were written are missing or not what they were. An end
+	// that never came is no hole: what stands before it is whole.
+	Hole bool `json:"hole,omitempty"`
 }
 
 // String writes the damage with its place.
@@ -123,7 +126,7 @@ func (r *reader) readHeader(line []byte) error {
 func (r *reader) readRecord(number int, line []byte) error {
 	trimmed, whole := bytes.CutSuffix(line, []byte("\n"))
 	if !whole {
-		r.note(number, "the line is cut off")
+		r.noteEnd(number, "the line is cut off")
 		return nil
 	}
 	if err := checkLine(trimmed); err != nil {
@@ -144,13 +147,17 @@ func (r *reader) readRecord(number int, line []byte) error {
 }
 
 func (r *reader) note(line int, what string) {
+	r.damage = append(r.damage, Damage{Line: line, What: what, Hole: true})
+}
+
+func (r *reader) noteEnd(line int, what string) {
 	r.damage = append(r.damage, Damage{Line: line, What: what})
 }
 
 func (r *reader) checkSeal(folder Folder, sum string) {
 	text, err := os.ReadFile(folder.Path(SealFile))
 	if err != nil {
-		r.note(0, "it is not sealed: the run did not come to its end")
+		r.noteEnd(0, "it is not sealed: the run did not come to its end")
 		return
 	}
 	var seal Seal

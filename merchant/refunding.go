@@ -178,7 +178,7 @@ func (c *Checkout) bookRefundSent(t *tx, o *order, r *refund, answer RefundAnswe
 	case r.state == payment.RefundProcessing: // a notification was faster
 		due = now.Add(wait(c.timers.RefundQueryEvery))
 	case answer.Outcome == Indeterminate && c.tooOld(r):
-		r.tries, due = max(r.tries, c.timers.Tries), now // ask from now on; giving up takes proof
+		due = now // ask from now on; giving up takes proof
 	case answer.Outcome == Indeterminate:
 	case answer.Class == NotEnough && c.tooOld(r):
 		return c.handOverRefund(t, r, "never accepted: "+answer.Detail)
@@ -216,10 +216,11 @@ func (c *Checkout) bookRefundAsked(t *tx, o *order, r *refund, answer RefundAnsw
 	return t.scheduleRefund(r, due)
 }
 
-// tooOld reports whether a refund was never accepted for so long that people
-// should look at it.
+// tooOld reports whether a refund was never accepted for so long, and tried so
+// often, that people should look at it. Age alone says nothing: a shop that was
+// busy or away has not tried.
 func (c *Checkout) tooOld(r *refund) bool {
-	return c.clock.Now().Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter)
+	return r.tries >= c.timers.Tries && c.clock.Now().Sub(r.createdAt) >= wait(c.timers.RefundGiveUpAfter)
 }
 
 // bookRefundAbsent books that the provider does not know a refund that is too

@@ -13,24 +13,58 @@ import (
 	"github.com/payquake/payquake/telemetry"
 )
 
-// Unserved reports whether the shopper wanted to pay and, by the merchant's
-// books at rest, has paid nothing.
-func (k *Walk) Unserved(books []journal.Entry) bool {
-	willing := false
+// Willing reports whether the shopper wants to pay at all.
+func (k *Walk) Willing() bool {
 	for _, step := range k.trial.Journey.Steps {
-		willing = willing || step.Do == faults.StepPay || step.Do == faults.StepAwaitPaid
-	}
-	if !willing {
-		return false
-	}
-	for _, entry := range books {
-		state := payment.OrderState(entry.State)
-		if entry.Kind == journal.OrderEntry && entry.OrderKey == "order-"+string(k.trial.ID) &&
-			(state == payment.OrderPaid || state == payment.OrderRefunded) {
-			return false
+		if step.Do == faults.StepPay || step.Do == faults.StepAwaitPaid {
+			return true
 		}
 	}
-	return true
+	return false
+}
+
+// Standing is how the trial's orders stand, seen past the links. What nobody
+// knows of (an order whose number was never told) counts as final: nobody can
+// look at it before the books are read.
+type Standing struct {
+	Final bool // every order, payment and refund is in a terminal state
+	Paid  bool // the trial's own order was paid
+}
+
+// Standing looks at the trial's orders.
+func (k *Walk) Standing(ctx context.Context) Standing {
+	standing := Standing{Final: true}
+	for i, id := range k.orders() {
+		seen := k.Merchant.Observe(ctx, id)
+		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
+		if i == 0 {
+			standing.Paid = seen.Order == payment.OrderPaid || seen.Order == payment.OrderRefunded
+		}
+	}
+	return standing
+}
+
+func (k *Walk) orders() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var known []string
+	for _, id := range []string{k.order, k.replacement} {
+		if id != "" {
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+func (r Result) final() bool {
+	final := r.Order.Terminal()
+	for _, shown := range r.Payments {
+		final = final && shown.State.Terminal()
+	}
+	for _, state := range r.Refunds {
+		final = final && state.Terminal()
+	}
+	return final
 }
 
 // ObservedPaid looks at the trial's order past the links, records what it saw,
@@ -71,6 +105,9 @@ func (k *Walk) buyAgain(ctx context.Context) (paid bool, reason string) {
 	if placed.Outcome != journal.OK {
 		return false, "the order was not taken: " + placed.Reason
 	}
+	k.mu.Lock()
+	k.replacement = placed.OrderID
+	k.mu.Unlock()
 	k.add(ctx, journal.Operation{ID: string(id) + "/canary", Phase: journal.Done, Name: faults.StepPlace, Outcome: journal.OK,
 		Key: "canary-" + string(id), OrderID: placed.OrderID, Amount: k.trial.Total, State: string(placed.Order)})
 	started := k.Merchant.Start(ctx, id, Start{OrderID: placed.OrderID, Key: "start-canary-" + string(id),

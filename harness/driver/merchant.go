@@ -71,8 +71,9 @@ type Result struct {
 	Refund  payment.RefundState
 	// Code is what the shopper scans, or what the page hands to the wallet.
 	Code string
-	// PaymentState by start key, and codes by start key, as an order page shows them.
+	// Payments and Refunds are what an order's page shows beside its state.
 	Payments []PagePayment
+	Refunds  []payment.RefundState
 }
 
 // PagePayment is a payment as the order's page shows it.

@@ -45,6 +45,7 @@ type page struct {
 	PrepayID string        `json:"prepay_id"`
 	H5URL    string        `json:"h5_url"`
 	Payments []page        `json:"payments"`
+	Refunds  []page        `json:"refunds"`
 	Error    string        `json:"error"`
 	Amount   payment.Money `json:"amount"`
 }
@@ -95,6 +96,9 @@ func (p page) asOrder(orderID string, result Result) Result {
 	result.OrderID, result.Order = orderID, payment.OrderState(p.State)
 	for _, shown := range p.Payments {
 		result.Payments = append(result.Payments, PagePayment{Key: shown.Key, State: payment.State(shown.State), Code: shown.code()})
+	}
+	for _, shown := range p.Refunds {
+		result.Refunds = append(result.Refunds, payment.RefundState(shown.State))
 	}
 	return result
 }

@@ -39,9 +39,10 @@ type Walk struct {
 	trial scenarios.Trial
 	calls atomic.Int64
 
-	mu     sync.Mutex
-	order  string
-	starts map[int]*started
+	mu          sync.Mutex
+	order       string
+	replacement string // the canary's order
+	starts      map[int]*started
 }
 
 // started is a start of the journey: its code, or the barcode it was paid with.

@@ -1,0 +1,147 @@
+package harness_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness"
+	"github.com/payquake/payquake/harness/environment"
+	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/invariants"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// quiet hears no progress.
+type quiet struct{}
+
+func (quiet) Tell(string)             {}
+func (quiet) Trials(string, int, int) {}
+
+// program is the payquake binary: the one that make built, or one of our own.
+func program(t *testing.T) string {
+	if built := os.Getenv("PAYQUAKE_PROGRAM"); built != "" {
+		return built
+	}
+	path := filepath.Join(t.TempDir(), "payquake")
+	build := exec.Command("go", "build", "-o", path, "../cmd/payquake")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	said, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	return path
+}
+
+func setting(t *testing.T, scenario string) harness.Setting {
+	now := clock.System{}.Now()
+	folder, err := journal.Create(t.TempDir(), scenario, 1, now)
+	require.NoError(t, err)
+	providers, err := environment.FreshProviders(false)
+	require.NoError(t, err)
+	authority, err := roles.NewAuthority(now)
+	require.NoError(t, err)
+	timers := environment.RunTimers()
+	return harness.Setting{Environment: "local", Folder: folder, Progress: quiet{}, Clock: clock.System{},
+		Topology: environment.Topology{Run: filepath.Base(string(folder)), Token: "token", Providers: providers, Authority: authority,
+			Program: program(t), Logs: folder.Path(journal.LogsFolder), Merchant: environment.MerchantSpec{Timers: timers}},
+		Header: journal.Header{Scenario: scenario, Seed: 1, LongestTimer: faults.Duration(timers.Longest()),
+			Capabilities: journal.Capabilities{Books: true, Fulfilment: true, HandOver: true}}}
+}
+
+func trialOf(t *testing.T, id string, shopper string, fen int64, pins ...faults.Pin) scenarios.Trial {
+	fault, err := faults.Decode(shopper, nil)
+	require.NoError(t, err)
+	total := payment.Fen(fen)
+	trial := scenarios.Trial{ID: faults.Trial(id), Scenario: "test", Shopper: shopper, Provider: "wechatpay", Method: payment.MethodCode,
+		Total: total, Lines: []scenarios.Line{{Name: "tea", Quantity: 1, Price: total}}, Pins: pins}
+	fault.(faults.Shopper).Walk(&trial.Journey, trial.Method)
+	return trial
+}
+
+// TestRun_ThreeBooksAgree runs three trials, one of them with its first
+// notification lost, against a merchant whose own tracing is off, and judges
+// the folder that is left.
+func TestRun_ThreeBooksAgree(t *testing.T) {
+	at, err := faults.ParseAddress("wechatpay->merchant notify-payment#1 request")
+	require.NoError(t, err)
+	at.Trial = "test-0002"
+	pin := faults.Pin{ID: "test-0002.1", Fault: "lost-request", Trial: "test-0002", At: &at, Required: true, Limit: faults.Duration(faults.DefaultLimit)}
+	plan := scenarios.Plan{Version: scenarios.PlanVersion, Scenario: "test", Seed: 1, Parts: []scenarios.Part{{Scenario: "test"}},
+		Batches: []scenarios.Batch{{ID: "b1", InFlight: 3, Trials: []scenarios.Trial{
+			trialOf(t, "test-0001", "pay-then-refund", 1000), trialOf(t, "test-0002", "pay", 2000, pin), trialOf(t, "test-0003", "abandon", 3000)}}}}
+	s := setting(t, "test")
+	require.NoError(t, harness.Run(t.Context(), plan, s))
+
+	evidence, err := invariants.Load(s.Folder)
+	require.NoError(t, err)
+	require.Empty(t, evidence.Damage)
+	verdict := invariants.Judge(evidence)
+	require.Equal(t, invariants.Held, verdict.Outcome, "%+v", verdict.Reasons)
+	require.Equal(t, 2, verdict.Counts.Captures)
+	require.Equal(t, []string{"test-0002.1"}, verdict.Pins.RequiredFiredIDs)
+	for _, trial := range evidence.Trials {
+		requireOneTree(t, trial)
+	}
+	text, err := os.ReadFile(s.Folder.Path(journal.JournalFile))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), s.Topology.Token, "no secret of the run is recorded")
+	require.NotContains(t, string(text), "PRIVATE KEY")
+}
+
+// requireOneTree: one trial, one trace, one root, from shopper to notification.
+func requireOneTree(t *testing.T, trial *invariants.Trial) {
+	known, services := map[string]bool{}, map[string]bool{}
+	roots := 0
+	for _, span := range trial.Spans {
+		known[span.SpanID] = true
+		services[span.Service] = true
+	}
+	for _, span := range trial.Spans {
+		if span.Parent == "" {
+			roots++
+			continue
+		}
+		require.True(t, known[span.Parent], "%s: span %s of %s hangs nowhere", trial.ID, span.Name, span.Service)
+	}
+	require.Equal(t, 1, roots, trial.ID)
+	require.Subset(t, keys(services), []string{"payquake-shopper", "payquake-gateway", "wechatpay"})
+	require.NotContains(t, keys(services), "merchant", "its tracing is off")
+}
+
+func keys(set map[string]bool) []string {
+	var names []string
+	for name := range set {
+		names = append(names, name)
+	}
+	return names
+}
+
+// TestOpen_NothingIsLeftWhenTheMerchantDoesNotComeUp and the error says so.
+func TestOpen_NothingIsLeftWhenTheMerchantDoesNotComeUp(t *testing.T) {
+	s := setting(t, "test")
+	s.Topology.Merchant.Timers.PollEvery = 0 // which the merchant refuses
+	_, err := harness.Open(t.Context(), s)
+	require.ErrorIs(t, err, environment.ErrNotUp)
+	log, err := os.ReadFile(filepath.Join(s.Topology.Logs, "merchant.log"))
+	require.NoError(t, err)
+	require.Contains(t, string(log), "poll_every")
+}
+
+// TestAgain_RenamesTheTrialAndItsPins and changes nothing else.
+func TestAgain_RenamesTheTrialAndItsPins(t *testing.T) {
+	at := faults.Address{Trial: "test-0001", Link: "a->b", Operation: faults.Query, Nth: 1, Leg: faults.AnswerLeg}
+	trial := trialOf(t, "test-0001", "pay", 100, faults.Pin{ID: "test-0001.1", Trial: "test-0001", Fault: "noop", At: &at})
+	again := harness.Again(trial, 1)
+	require.Equal(t, faults.Trial("test-0001~1"), again.ID)
+	require.Equal(t, "test-0001~1.1", again.Pins[0].ID)
+	require.Equal(t, again.ID, again.Pins[0].At.Trial)
+	require.Equal(t, faults.Trial("test-0001"), at.Trial, "the plan's own pin is untouched")
+	require.Equal(t, strings.Count(string(trial.ID), "~"), 0)
+}
