@@ -96,6 +96,10 @@ func exits(script *testscript.TestScript, negated bool, arguments []string) {
 	}
 	command := exec.Command(name, arguments[2:]...)
 	command.Dir = script.Getenv("WORK")
+	command.Env = os.Environ()
+	if host := script.Getenv("DOCKER_HOST"); host != "" { // a script may point away from the engine
+		command.Env = append(command.Env, "DOCKER_HOST="+host)
+	}
 	command.Stdout, command.Stderr = script.Stdout(), script.Stderr()
 	_ = command.Run()
 	if got := command.ProcessState.ExitCode(); got != want {
