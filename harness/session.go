@@ -135,7 +135,7 @@ func (s *Session) awaitMerchant(ctx context.Context) error {
 			return nil
 		}
 		if waited := s.setting.Clock.Wait(ctx, 10*time.Millisecond); waited != nil {
-			return fmt.Errorf("the merchant %w: %w", environment.ErrNotUp, err)
+			return fmt.Errorf("the merchant %w (what it said is in %s): %w", environment.ErrNotUp, s.setting.Topology.Logs, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,7 +24,12 @@ func main() {
 	command := rootCommand()
 	err := command.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
-	if err != nil && !isVerdict(err) {
+	var signalled stoppedBy
+	switch {
+	case err == nil, isVerdict(err):
+	case errors.As(context.Cause(ctx), &signalled):
+		fmt.Fprintln(os.Stderr, "payquake: "+signalled.Error()+"; nothing of the run is left running")
+	default:
 		fmt.Fprintln(os.Stderr, "payquake: "+err.Error())
 	}
 	os.Exit(code)

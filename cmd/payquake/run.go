@@ -118,6 +118,7 @@ func (c *conducting) conduct(ctx context.Context, out io.Writer, plan scenarios.
 	}
 	progress := reports.NewProgress(os.Stderr, isTerminal(os.Stderr))
 	setting.Progress = progress
+	progress.Tell("run folder " + string(setting.Folder))
 	ran := harness.Run(ctx, plan, setting)
 	progress.End()
 	verdict, err := judge(setting.Folder)
