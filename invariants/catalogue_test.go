@@ -218,6 +218,25 @@ func requireVerdict(t *testing.T, v invariants.Verdict, b breaking) {
 	require.Equal(t, "payquake repro payquake-results/story-1 "+findings[at].ID, findings[at].Repeat)
 }
 
+// TestCatalogue_Holes: where records are missing, a breach counts only if what
+// is there shows it. Whatever else was found may be a hole in the evidence,
+// and accuses neither the merchant nor payquake.
+func TestCatalogue_Holes(t *testing.T) {
+	for _, b := range broken() {
+		e := b.run.evidence()
+		e.Damage = []journal.Damage{{Line: 7, What: "damaged line", Hole: true}}
+		invariant, _ := invariants.Lookup(b.invariant)
+		at := slices.IndexFunc(invariant.Clauses, func(c invariants.Clause) bool { return c.Name == b.clause })
+		want := invariants.Inconclusive
+		if invariant.Clauses[at].Shown {
+			want = invariants.Violated
+		}
+		trial, _ := e.Find("t1")
+		require.Equal(t, want, invariant.Check(trial).Outcome(), "%s/%s: %s", b.invariant, b.clause, b.story)
+		require.NotEqual(t, invariants.Held, invariants.Judge(e).Outcome)
+	}
+}
+
 // TestCatalogue_EveryClauseHasAStory: a clause that no story breaks proves
 // nothing when it holds.
 func TestCatalogue_EveryClauseHasAStory(t *testing.T) {

@@ -141,12 +141,12 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 
 // mistrustHoles drops breaches that missing records could explain away.
 func (i Invariant) mistrustHoles(t *Trial, judgement *Judgement) {
-	if i.Ours || len(judgement.Breaches) == 0 || !t.evidence.holed() {
+	if len(judgement.Breaches) == 0 || !t.evidence.holed() {
 		return
 	}
 	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, func(breach Breach) bool { return !i.isShown(breach.Clause) })
 	if len(judgement.Breaches) == 0 {
-		judgement.Inconclusive = "records are missing that could explain what was found"
+		judgement.NotApplicable, judgement.Inconclusive = "", "records are missing that could explain what was found"
 	}
 }
 

@@ -11,9 +11,9 @@ func moneyIsConserved() Invariant {
 		Says: "Over wallets and providers, every posting has its counter-posting.",
 		Ours: true,
 		Clauses: []Clause{
-			{Name: "two-sides", Says: "a posting moves a positive amount between two accounts"},
+			{Name: "two-sides", Says: "a posting moves a positive amount between two accounts", Shown: true},
 			{Name: "no-overdraft", Says: "no wallet gives what it does not have"},
-			{Name: "captured-once", Says: "a reference is captured at most once"},
+			{Name: "captured-once", Says: "a reference is captured at most once", Shown: true},
 		},
 		check: checkMoneyIsConserved,
 	}
