@@ -1,7 +1,6 @@
 package invariants
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -296,7 +295,7 @@ func (j *judging) conclude() {
 		}
 	}
 	v.Outcome = outcome
-	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(b.Money.Minor, a.Money.Minor) })
+	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return a.Compare(b, a.Money, b.Money) })
 }
 
 func isOurs(id string) bool {

@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -78,6 +79,24 @@ type Finding struct {
 	Alone Alone `json:"alone"`
 	// Repeat is the command that finds it again.
 	Repeat string `json:"repeat"`
+}
+
+// Compare orders findings for people: what broke a safety rule before what did
+// not come to an end, and then by the money given for each, most first.
+func (f Finding) Compare(g Finding, ofF, ofG payment.Money) int {
+	if safety := cmp.Compare(g.safety(), f.safety()); safety != 0 {
+		return safety
+	}
+	return cmp.Compare(ofG.Minor, ofF.Minor)
+}
+
+// safety is 1 for the rules that say what must never happen; by the grammar of
+// their ids these begin with "no-".
+func (f Finding) safety() int {
+	if strings.HasPrefix(f.Invariant, "no-") {
+		return 1
+	}
+	return 0
 }
 
 // Alone is what came of running a finding's trial again by itself.

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -49,8 +48,8 @@ func look(e *invariants.Evidence, v invariants.Verdict) *survey {
 	return s
 }
 
-// rank sums the money of each finding over its trials, and puts the dearest
-// finding first. The verdict knows the money of one trial per finding; an
+// rank sums the money of each finding over its trials, and orders findings by
+// it, broken safety rules first. The verdict knows the money of one trial per finding; an
 // amount that many shoppers lost weighs more than a larger one lost once.
 func (s *survey) rank() {
 	s.money = map[string]payment.Money{}
@@ -61,7 +60,7 @@ func (s *survey) rank() {
 	}
 	s.verdict.Findings = slices.Clone(s.verdict.Findings)
 	slices.SortStableFunc(s.verdict.Findings, func(a, b invariants.Finding) int {
-		return cmp.Compare(s.moneyOf(b).Minor, s.moneyOf(a).Minor)
+		return a.Compare(b, s.moneyOf(a), s.moneyOf(b))
 	})
 }
 
