@@ -3,6 +3,7 @@ package telemetry
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -21,6 +22,8 @@ const maxUpload = 64 << 20
 // an SDK in the same process) and keeps them as lines of OTLP JSON until they
 // are taken. It is safe for concurrent use.
 type Spool struct {
+	limit int64 // of one upload
+
 	mu      sync.Mutex
 	first   uint64 // number of the first line kept
 	lines   [][]byte
@@ -28,13 +31,17 @@ type Spool struct {
 }
 
 // NewSpool is an empty spool; its lines are numbered from 1.
-func NewSpool() *Spool { return &Spool{first: 1, changed: make(chan struct{})} }
+func NewSpool() *Spool { return &Spool{limit: maxUpload, first: 1, changed: make(chan struct{})} }
 
 // ServeHTTP is an OTLP/HTTP receiver for /v1/traces.
 func (s *Spool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := uploadBody(w, r)
+	body, err := s.uploadBody(w, r)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		status := http.StatusBadRequest
+		if errors.As(err, new(*http.MaxBytesError)) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, err.Error(), status)
 		return
 	}
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -61,14 +68,16 @@ func (s *Spool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf") // an empty message has no bytes
 }
 
-func uploadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	var reader io.Reader = http.MaxBytesReader(w, r.Body, maxUpload)
+// uploadBody reads an upload whole. One that is too large is an error: a cut
+// one could pass for a smaller one that is whole.
+func (s *Spool) uploadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	reader := http.MaxBytesReader(w, r.Body, s.limit)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		unzipped, err := gzip.NewReader(reader)
 		if err != nil {
 			return nil, fmt.Errorf("read gzip upload: %w", err)
 		}
-		reader = io.LimitReader(unzipped, maxUpload)
+		reader = http.MaxBytesReader(w, unzipped, s.limit)
 	}
 	body, err := io.ReadAll(reader)
 	if err != nil {
