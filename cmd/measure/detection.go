@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/merchant/bugs"
 )
@@ -65,23 +67,18 @@ printed. Made by `+"`make detection`"+`.
 | bug | promised invariant | found | trials with it | also violated | again |
 | --- | --- | --- | ---: | --- | --- |
 `, scenario, environment)
+	rows, err := m.rows(results, environment, scenario)
+	if err != nil {
+		return err
+	}
 	escaped := 0
-	for _, bug := range bugs.All() {
-		result, err := m.run(filepath.Join(results, bug.Name), scenario, "--environment", environment, "--merchant-bug", bug.Name)
-		if err != nil {
-			return fmt.Errorf("bug %s: %w", bug.Name, err)
-		}
-		row := judgeRow(bug, result)
-		row.again = "–"
-		if row.found {
-			row.again = m.again(row.repeat, results)
-		}
+	for i, bug := range bugs.All() {
+		row := rows[i]
 		if !row.found || row.again == "no" {
 			escaped++
 		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %s | %d | %s | %s |\n", bug.Name, bug.Invariant, yes(row.found), row.trials,
 			strings.Join(row.others, ", "), row.again)
-		fmt.Fprintf(os.Stderr, "%s: found %s (exit %d), again: %s\n", bug.Name, yes(row.found), result.code, row.again)
 	}
 	if err := os.WriteFile("docs/detection.md", []byte(table.String()), 0o644); err != nil {
 		return err
@@ -90,6 +87,32 @@ printed. Made by `+"`make detection`"+`.
 		return fmt.Errorf("%d bugs were not found, or not found again", escaped)
 	}
 	return nil
+}
+
+// atOnce is how many runs go on side by side: most of a run is waiting for rest.
+const atOnce = 2
+
+// rows runs the scenario once per bug.
+func (m measuring) rows(results, environment, scenario string) ([]row, error) {
+	rows := make([]row, len(bugs.All()))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, bug := range bugs.All() {
+		group.Go(func() error {
+			result, err := m.run(filepath.Join(results, bug.Name), scenario, "--environment", environment, "--merchant-bug", bug.Name)
+			if err != nil {
+				return fmt.Errorf("bug %s: %w", bug.Name, err)
+			}
+			rows[i] = judgeRow(bug, result)
+			rows[i].again = "–"
+			if rows[i].found {
+				rows[i].again = m.again(rows[i].repeat, filepath.Join(results, bug.Name))
+			}
+			fmt.Fprintf(os.Stderr, "%s: found %s (exit %d), again: %s\n", bug.Name, yes(rows[i].found), result.code, rows[i].again)
+			return nil
+		})
+	}
+	return rows, group.Wait()
 }
 
 // row is a line of the table.
