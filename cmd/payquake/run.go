@@ -42,7 +42,7 @@ func (c *conducting) define(command *cobra.Command) {
 	flags.StringVar(&c.bug, "merchant-bug", "", "a known mistake the reference merchant shall make (payquake list bugs)")
 	flags.StringVar(&c.tracing, "merchant-tracing", "on", "whether the merchant sends spans of its own: on or off")
 	flags.StringVar(&c.keys, "keys", "fast", "providers' RSA keys: fast (many primes, for tests only) or standard")
-	flags.StringVar(&c.database, "merchant-database", "", "postgres:// URL for the merchant, instead of SQLite")
+	flags.StringVar(&c.database, "merchant-database", "", "postgres:// URL for the merchant, instead of SQLite (local environment only)")
 	flags.StringVar(&c.results, "results", "payquake-results", "folder for run folders")
 }
 
@@ -51,6 +51,12 @@ func (c *conducting) check() error {
 		if _, err := bugs.ByName(c.bug); err != nil {
 			return usageError{fmt.Errorf("--merchant-bug: %w", err)}
 		}
+	}
+	if c.database != "" { // the run's own network has no way out, not even to this machine
+		if c.environment == "docker" {
+			return usageError{errors.New("--merchant-database cannot be reached from the run's network, which has no way out: use --environment local")}
+		}
+		c.environment = "local"
 	}
 	return errors.Join(oneOf("environment", c.environment, "auto", "docker", "local"),
 		oneOf("merchant-tracing", c.tracing, "on", "off"), oneOf("keys", c.keys, "fast", "standard"))
