@@ -21,10 +21,11 @@ import (
 // Labels of everything that payquake creates at an engine. They name the
 // owner beyond doubt: a process number alone is used again.
 const (
-	runLabel   = "payquake.run"
-	pidLabel   = "payquake.pid"
-	startLabel = "payquake.start" // of the process, in ticks since boot
-	bootLabel  = "payquake.boot"  // of the machine
+	runLabel       = "payquake.run"
+	pidLabel       = "payquake.pid"
+	startLabel     = "payquake.start"         // of the process, in ticks since boot
+	bootLabel      = "payquake.boot"          // of the machine
+	namespaceLabel = "payquake.pid-namespace" // in which the process number counts
 )
 
 // imageName is the repository of the images built from the binary; the tag is
@@ -72,7 +73,18 @@ func newEngine() (*client.Client, error) {
 
 func ownLabels(run string) map[string]string {
 	pid := os.Getpid()
-	return map[string]string{runLabel: run, pidLabel: strconv.Itoa(pid), startLabel: processStart(pid), bootLabel: bootID()}
+	return map[string]string{runLabel: run, pidLabel: strconv.Itoa(pid), startLabel: processStart(pid), bootLabel: bootID(),
+		namespaceLabel: pidNamespace()}
+}
+
+// pidNamespace tells apart two containers of one machine that share its engine
+// and each have a process 7.
+func pidNamespace() string {
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	return namespace
 }
 
 func bootID() string {
@@ -154,10 +166,10 @@ func Sweep(ctx context.Context) ([]string, error) {
 	}
 	dead := map[string]bool{}
 	for _, found := range containers.Items {
-		dead[found.Labels[runLabel]] = !ownerLives(found.Labels)
+		dead[found.Labels[runLabel]] = ownerIsDead(found.Labels)
 	}
 	for _, found := range networks.Items {
-		dead[found.Labels[runLabel]] = !ownerLives(found.Labels)
+		dead[found.Labels[runLabel]] = ownerIsDead(found.Labels)
 	}
 	var swept []string
 	var errs []error
@@ -170,9 +182,18 @@ func Sweep(ctx context.Context) ([]string, error) {
 	return swept, errors.Join(errs...)
 }
 
-func ownerLives(labels map[string]string) bool {
+// ownerIsDead reports whether the owner is surely gone. One that cannot be
+// looked for, from here or at all, may live.
+func ownerIsDead(labels map[string]string) bool {
 	pid, err := strconv.Atoi(labels[pidLabel])
-	return err == nil && labels[bootLabel] == bootID() && labels[startLabel] == processStart(pid)
+	switch {
+	case err != nil || labels[startLabel] == "" || labels[bootLabel] == "" || bootID() == "":
+		return false
+	case labels[bootLabel] != bootID():
+		return true // nothing outlives its machine's boot
+	default:
+		return labels[namespaceLabel] == pidNamespace() && labels[startLabel] != processStart(pid)
+	}
 }
 
 // removeRun removes the containers and networks of one run.

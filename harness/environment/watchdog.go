@@ -2,6 +2,7 @@ package environment
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -116,9 +117,8 @@ func processStart(pid int) string {
 	if err != nil {
 		return ""
 	}
-	_, rest, found := strings.Cut(string(stat), ") ") // the name before may contain anything
-	fields := strings.Fields(rest)
-	if !found || len(fields) < 20 {
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name before may contain anything
+	if len(fields) < 20 {
 		return ""
 	}
 	return fields[19]
