@@ -19,7 +19,6 @@ const (
 	OperationKey = attribute.Key("payquake.operation")
 	NthKey       = attribute.Key("payquake.nth")
 	MessageKey   = attribute.Key("payquake.message.id") // of the journal
-	OutcomeKey   = attribute.Key("payquake.outcome")
 	FaultKey     = attribute.Key("payquake.fault.kind")
 	PinKey       = attribute.Key("payquake.fault.id")
 	AmountKey    = attribute.Key("payquake.amount.minor")

@@ -25,11 +25,17 @@ type courier struct {
 	client  *http.Client
 
 	mu       sync.Mutex
-	previous map[string]trace.SpanContext // the last delivery of a notification
+	previous map[string]attempt // the last delivery of a notification
+}
+
+// attempt is one delivery of a notification, counted from 1.
+type attempt struct {
+	span   trace.SpanContext
+	number int
 }
 
 func newCourier(config ProviderRoleConfig, tracer trace.Tracer) *courier {
-	return &courier{run: config.Run, gateway: config.Gateway, tracer: tracer, previous: map[string]trace.SpanContext{},
+	return &courier{run: config.Run, gateway: config.Gateway, tracer: tracer, previous: map[string]attempt{},
 		client: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -48,11 +54,13 @@ func (c *courier) Deliver(ctx context.Context, trial faults.Trial, delivery *pro
 		trace.WithAttributes(telemetry.TrialKey.String(string(trial)))}
 	thread := string(trial) + "/" + origin.SpanID().String()
 	c.mu.Lock()
-	if before := c.previous[thread]; before.IsValid() {
-		options = append(options, trace.WithLinks(trace.Link{SpanContext: before}))
+	before := c.previous[thread]
+	if before.span.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: before.span}))
 	}
+	options = append(options, trace.WithAttributes(telemetry.AttemptKey.Int(before.number+1)))
 	ctx, span := c.tracer.Start(ctx, telemetry.DeliverSpan, options...)
-	c.previous[thread] = span.SpanContext()
+	c.previous[thread] = attempt{span.SpanContext(), before.number + 1}
 	c.mu.Unlock()
 	defer span.End()
 	status, err := c.post(ctx, trial, delivery)
