@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -274,7 +275,12 @@ func TestWalk(t *testing.T) {
 				s := newScene(t, c.steps...)
 				c.script(s)
 				s.walk.Journey(t.Context())
-				require.Equal(t, c.told, s.told(t))
+				told, got := strings.Fields(c.told), strings.Fields(s.told(t))
+				if slices.ContainsFunc(c.steps, func(step faults.Step) bool { return step.AtOnce > 1 }) { // either may end first
+					slices.Sort(told)
+					slices.Sort(got)
+				}
+				require.Equal(t, told, got)
 				requirePaired(t, s.operations(t))
 			})
 		})
