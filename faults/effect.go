@@ -3,9 +3,9 @@ package faults
 import "time"
 
 // Effect is what the proxy does to one message. Every fault pinned to the
-// message adds its part; the proxy carries the whole out in the order of the
-// fields, and knows no fault by name. The zero value passes the message on
-// untouched.
+// message adds its part; the proxy carries the parts out in the order of the
+// fields and knows no fault by name. Of several parts that take the message
+// away, the first pin's wins. The zero value passes the message on untouched.
 type Effect struct {
 	Edit *Edit // change what the message says, first of all
 

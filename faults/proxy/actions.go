@@ -95,15 +95,18 @@ func (a *legActions) actOnRequest(request *Request) requestOutcome {
 			}
 			a.x.recordRequest(request, journal.Replaced, a.pins(), 0)
 			a.fire(p, "answered in the callee's place")
+			a.preEmptOthers(p)
 			return requestOutcome{answer: answer}
 		case p.effect.Lose != "":
 			a.x.recordRequest(request, journal.Lost, a.pins(), 0)
 			a.fire(p, string(p.effect.Lose))
+			a.preEmptOthers(p)
 			a.lose(p, nil)
 			return requestOutcome{lost: true}
 		case p.effect.CutAt != nil:
 			a.x.recordRequest(request, journal.Cut, a.pins(), 0)
 			a.fire(p, "cut")
+			a.preEmptOthers(p)
 			a.x.sendPart(request, *p.effect.CutAt)
 			resetConn(a.x.caller.conn)
 			return requestOutcome{lost: true}
@@ -130,15 +133,18 @@ func (a *legActions) actOnAnswer(answer *Answer) answerOutcome {
 				continue
 			}
 			a.fire(p, "the callee's answer was replaced")
+			a.preEmptOthers(p)
 			return answerOutcome{answer: replaced, fate: journal.Replaced}
 		case p.effect.Lose != "":
 			a.x.recordAnswer(answer, answerOutcome{answer: edited, fate: journal.Lost}, a)
 			a.fire(p, string(p.effect.Lose))
+			a.preEmptOthers(p)
 			a.lose(p, edited)
 			return answerOutcome{lost: true}
 		case p.effect.CutAt != nil:
 			a.x.recordAnswer(answer, answerOutcome{answer: edited, fate: journal.Cut}, a)
 			a.fire(p, "cut")
+			a.preEmptOthers(p)
 			wire := edited.Bytes(a.x.request.Method)
 			_, _ = a.x.caller.conn.Write(wire[:min(*p.effect.CutAt, len(wire)-1)])
 			resetConn(a.x.caller.conn)
@@ -147,6 +153,16 @@ func (a *legActions) actOnAnswer(answer *Answer) answerOutcome {
 	}
 	a.firePlain()
 	return answerOutcome{answer: edited, fate: journal.Passed}
+}
+
+// preEmptOthers notes for the other pins of the message that this one took it.
+// What has acted already (an edit, a delay) has fired and stays so.
+func (a *legActions) preEmptOthers(winner part) {
+	for _, p := range a.parts {
+		if p.armed != winner.armed {
+			a.x.Register.miss(p.armed, faults.PreEmpted, "pin "+winner.pin.ID+" took its message")
+		}
+	}
 }
 
 // firePlain fires the pins whose whole effect is over, or begins, when the
@@ -333,7 +349,7 @@ func (a *legActions) copies() (count int, spacing time.Duration) {
 func (a *legActions) meet() {
 	full, arrived := a.x.Register.meet(a.x.trial, a.barrier)
 	if full {
-		a.x.Register.fire(a.gate, a.x.id, "released together")
+		a.fire(part{armed: a.gate}, "released together")
 	} else {
 		a.x.Register.missBarrier(a.gate, arrived)
 	}
@@ -348,4 +364,5 @@ func (x *exchange) sendPart(request *Request, bytes int) {
 	wire := x.onWire(request)
 	_, _ = upstream.conn.Write(wire[:min(bytes, len(wire)-1)])
 	resetConn(upstream.conn)
+	x.pool.discard(upstream)
 }

@@ -56,7 +56,6 @@ func (l *Link) exchange(caller *caller, request *Request) (reusable bool) {
 		leg.after(outcome.request, nil)
 		return x.noAnswer(err)
 	}
-	x.Register.pass(x.address(faults.RequestLeg))
 	leg.after(outcome.request, answer)
 	return x.answerCaller(answer)
 }
@@ -235,7 +234,7 @@ func (x *exchange) sendOne(request *Request, leg *legActions, number int) (*Answ
 		last := len(wire) - 1
 		if _, err := upstream.conn.Write(wire[:last]); err != nil {
 			x.recordRequest(request, journal.Lost, leg.pins(), number)
-			upstream.conn.Close()
+			x.pool.discard(upstream)
 			return nil, fmt.Errorf("send to the callee: %w", err)
 		}
 		wire = wire[last:]
@@ -243,19 +242,22 @@ func (x *exchange) sendOne(request *Request, leg *legActions, number int) (*Answ
 	}
 	if _, err := upstream.conn.Write(wire); err != nil {
 		x.recordRequest(request, journal.Lost, leg.pins(), number)
-		upstream.conn.Close()
+		x.pool.discard(upstream)
 		return nil, fmt.Errorf("send to the callee: %w", err)
 	}
 	x.recordRequest(request, journal.Passed, leg.pins(), number)
+	if number == 0 {
+		x.Register.pass(x.address(faults.RequestLeg))
+	}
 	answer, err := ReadAnswer(upstream.reader, request.Method)
 	if err != nil {
-		upstream.conn.Close()
+		x.pool.discard(upstream)
 		return nil, fmt.Errorf("read the callee's answer: %w", err)
 	}
 	if keepsAlive(answer.Header) && leg.barrier == "" {
 		x.pool.give(upstream)
 	} else {
-		upstream.conn.Close()
+		x.pool.discard(upstream)
 	}
 	return answer, nil
 }

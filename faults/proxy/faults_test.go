@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -115,13 +114,11 @@ func TestFault_EveryMessageUntilHealed(t *testing.T) {
 // TestHold_ReordersTwoMessages: the query's answer waits for the close.
 func TestHold_ReordersTwoMessages(t *testing.T) {
 	r := newRig(t, pin(t, "hold", `{"until":"merchant->wechatpay close answer"}`, "merchant->wechatpay query#1 answer"))
-	order := make(chan string, 2)
-	var calls sync.WaitGroup
-	calls.Go(func() { r.call("t1", faults.Query); order <- "query" })
-	r.eventually(func() bool { return len(r.seen()) == 1 }, "the query arrived")
-	calls.Go(func() { r.call("t1", faults.Close); order <- "close" })
-	calls.Wait()
-	require.Equal(t, "close", <-order)
+	done := make(chan outcome, 1)
+	go func() { done <- r.call("t1", faults.Query) }()
+	r.eventually(func() bool { return len(r.seen()) == 1 }, "the query arrived, and its answer is held")
+	require.True(t, answered(r, r.call("t1", faults.Close)))
+	require.True(t, answered(r, <-done))
 	fates, _ := r.end()
 	require.Equal(t, faults.Fired, fates["t1.hold"])
 }
@@ -141,6 +138,38 @@ func TestBarrier_Incomplete(t *testing.T) {
 	fates, records := r.end()
 	require.Equal(t, faults.PreEmpted, fates["t1.barrier"])
 	require.Equal(t, "only 1 came before the limit", records[len(records)-1].Pin.Detail)
+}
+
+// TestBarrier_TooLateIsNotTogether: a message that comes when the barrier has
+// opened at its limit overlaps with nothing.
+func TestBarrier_TooLateIsNotTogether(t *testing.T) {
+	r := newRig(t, pin(t, "barrier", `{"collect":2,"group":"g","limit":"30ms"}`, "merchant->wechatpay refund#* request"))
+	require.True(t, answered(r, r.call("t1", faults.Refund)))
+	require.True(t, answered(r, r.call("t1", faults.Refund)))
+	fates, _ := r.end()
+	require.Equal(t, faults.PreEmpted, fates["t1.barrier"])
+}
+
+// TestPins_OfOneMessage: the first that takes the message wins, and the other
+// is told so.
+func TestPins_OfOneMessage(t *testing.T) {
+	lost := pin(t, "lost-answer", "", "merchant->wechatpay create#1 answer")
+	refused := pin(t, "error-status", "", "merchant->wechatpay create#1 answer")
+	r := newRig(t, lost, refused)
+	require.Error(t, r.call("t1", faults.Create).err)
+	fates, _ := r.end()
+	require.Equal(t, map[string]faults.Fate{"t1.lost-answer": faults.Fired, "t1.error-status": faults.PreEmpted}, fates)
+}
+
+// TestEveryMessage_GoesOnAfterAMiss: a message without the part to change does
+// not end a pin on every message.
+func TestEveryMessage_GoesOnAfterAMiss(t *testing.T) {
+	r := newRig(t, pin(t, "merchant-crash", `{"when":"after-acknowledging"}`, "merchant->wechatpay query#2 answer"),
+		pin(t, "hold", `{"until":"merchant->wechatpay close answer","limit":"20ms"}`, "merchant->wechatpay query#* answer"))
+	require.True(t, answered(r, r.call("t1", faults.Query)))
+	require.True(t, answered(r, r.call("t1", faults.Query)), "held again")
+	fates, _ := r.end()
+	require.Equal(t, faults.PreEmpted, fates["t1.hold"])
 }
 
 // TestProcess_MessageIsLostWithItsProcess: the trigger waits until the process

@@ -24,7 +24,7 @@ func (l *Link) SendForged(trial faults.Trial, forged *Request) {
 	x.recordRequest(forged, journal.Forged, nil, 0)
 	answer, err := ReadAnswer(upstream.reader, forged.Method)
 	if err != nil {
-		upstream.conn.Close()
+		l.pool.discard(upstream)
 		return
 	}
 	l.pool.give(upstream)

@@ -65,10 +65,12 @@ func (f *Front) serve(conn net.Conn) {
 	link.ServeConn(secured, "https")
 }
 
-// Close stops listening. Connections end with their links.
+// Close stops listening. Connections end with their links; Wait waits for them.
 func (f *Front) Close() {
 	if f.listener != nil {
 		f.listener.Close()
 	}
-	f.serving.Wait()
 }
+
+// Wait waits until no connection is served any more.
+func (f *Front) Wait() { f.serving.Wait() }

@@ -48,7 +48,7 @@ func (r *Register) meet(trial faults.Trial, name string) (full bool, arrived int
 	b := c.barriers[name]
 	b.arrived++
 	first := b.arrived == 1
-	if b.arrived == b.count {
+	if b.arrived == b.count && !b.isOpen() { // one that comes after the limit overlaps with nothing
 		b.full = true
 		b.release()
 	}
@@ -71,10 +71,17 @@ func (r *Register) meet(trial faults.Trial, name string) (full bool, arrived int
 }
 
 func (b *barrier) release() {
+	if !b.isOpen() {
+		close(b.open)
+	}
+}
+
+func (b *barrier) isOpen() bool {
 	select {
 	case <-b.open:
+		return true
 	default:
-		close(b.open)
+		return false
 	}
 }
 

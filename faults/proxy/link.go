@@ -117,13 +117,20 @@ func (l *Link) Up() error {
 	if !l.down || l.closed {
 		return nil
 	}
-	l.down = false
+	var again []net.Listener
 	for _, address := range l.addresses {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
+			for _, opened := range again {
+				opened.Close()
+			}
 			return fmt.Errorf("listen for %s again: %w", l.Link, err)
 		}
-		l.accept(listener, address)
+		again = append(again, listener)
+	}
+	l.down = false
+	for i, listener := range again {
+		l.accept(listener, l.addresses[i])
 	}
 	return nil
 }
@@ -146,8 +153,8 @@ func (l *Link) Close() {
 		conn.Close()
 	}
 	l.mu.Unlock()
-	l.serving.Wait()
 	l.pool.close()
+	l.serving.Wait()
 }
 
 // ServeConn serves one caller's connection to its end. The scheme is how the
@@ -220,7 +227,7 @@ func (l *Link) tunnel(caller *caller, request *Request) {
 		refuseUnreachable(caller.conn, err)
 		return
 	}
-	defer upstream.conn.Close()
+	defer l.pool.discard(upstream)
 	if _, err := upstream.conn.Write(request.Bytes()); err != nil {
 		return
 	}
@@ -282,7 +289,7 @@ func resetConn(conn net.Conn) {
 		conn = secured.NetConn()
 	}
 	if tcp, is := conn.(*net.TCPConn); is {
-		_ = tcp.SetLinger(0) // without it Close would still reset nothing worse than politely
+		_ = tcp.SetLinger(0) // without it the peer would see an orderly end
 	}
 	conn.Close()
 }

@@ -23,6 +23,7 @@ type pool struct {
 	mu      sync.Mutex
 	address string
 	idle    []*upstream
+	open    map[*upstream]struct{} // idle or in use
 }
 
 // upstream is one connection to the callee.
@@ -39,16 +40,30 @@ func (p *pool) setAddress(address string) {
 	p.drop()
 }
 
+// close ends all connections, those in use too: whoever reads from one is told.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.address = ""
-	p.drop()
+	p.idle = nil
+	for u := range p.open {
+		u.conn.Close()
+	}
+	p.open = nil
+}
+
+// discard ends a connection that is not good for another exchange.
+func (p *pool) discard(u *upstream) {
+	u.conn.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, u)
 }
 
 func (p *pool) drop() {
 	for _, u := range p.idle {
 		u.conn.Close()
+		delete(p.open, u)
 	}
 	p.idle = nil
 }
@@ -68,7 +83,7 @@ func (p *pool) take() (*upstream, error) {
 		if u.alive() {
 			return u, nil
 		}
-		u.conn.Close()
+		p.discard(u)
 	}
 }
 
@@ -83,7 +98,14 @@ func (p *pool) dial() (*upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the callee: %w", err)
 	}
-	return &upstream{conn: conn, reader: bufio.NewReaderSize(conn, 8<<10), address: address}, nil
+	u := &upstream{conn: conn, reader: bufio.NewReaderSize(conn, 8<<10), address: address}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open == nil {
+		p.open = map[*upstream]struct{}{}
+	}
+	p.open[u] = struct{}{}
+	return u, nil
 }
 
 // give returns a connection that is good for another exchange.
@@ -92,6 +114,7 @@ func (p *pool) give(u *upstream) {
 	defer p.mu.Unlock()
 	if u.address != p.address || len(p.idle) >= 512 {
 		u.conn.Close()
+		delete(p.open, u)
 		return
 	}
 	p.idle = append(p.idle, u)

@@ -55,9 +55,16 @@ type casting struct {
 type armed struct {
 	pin   faults.Pin
 	fault faults.Fault
-	fate  faults.Fate // "" until it is known
-	note  string
+	fired bool
+	// missed says why the pin did not act on a message of its address, the last
+	// time that it did not.
+	missed faults.Fate
+	note   string
 }
+
+// spent reports whether a pin has nothing left to do. One on every message
+// goes on after a message that it could not act on.
+func (a *armed) spent() bool { return a.pin.At.Nth != 0 && (a.fired || a.missed != "") }
 
 // messageKind is what messages are counted by.
 type messageKind struct {
@@ -148,7 +155,7 @@ func (r *Register) Count(trial faults.Trial, link faults.Link, operation faults.
 	return c.counts[kind]
 }
 
-// Due returns the pins of an address that are in force: those of the exact
+// due returns the pins of an address that are in force: those of the exact
 // count and those of every one. The look-up does not depend on how many pins
 // are loaded.
 func (r *Register) due(address faults.Address) []*armed {
@@ -162,16 +169,14 @@ func (r *Register) due(address faults.Address) []*armed {
 	every := address
 	every.Nth = 0
 	found := slices.Concat(c.armed[address], c.armed[every])
-	return slices.DeleteFunc(found, func(a *armed) bool {
-		return a.fate != "" && a.fate != faults.Fired || a.fate == faults.Fired && a.pin.At.Nth != 0
-	})
+	return slices.DeleteFunc(found, (*armed).spent)
 }
 
 // fire notes and records that a pin acted on a message.
 func (r *Register) fire(a *armed, message string, detail string) {
 	r.mu.Lock()
-	first := a.fate != faults.Fired
-	a.fate = faults.Fired
+	first := !a.fired
+	a.fired = true
 	r.mu.Unlock()
 	if first || a.pin.At.Nth == 0 {
 		r.recordPin(a.pin, journal.Pin{Phase: journal.PinFired, Detail: detail, Message: message})
@@ -182,9 +187,7 @@ func (r *Register) fire(a *armed, message string, detail string) {
 func (r *Register) miss(a *armed, fate faults.Fate, note string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if a.fate == "" {
-		a.fate, a.note = fate, note
-	}
+	a.missed, a.note = fate, note
 }
 
 func (r *Register) recordPin(pin faults.Pin, what journal.Pin) {
@@ -192,7 +195,7 @@ func (r *Register) recordPin(pin faults.Pin, what journal.Pin) {
 	r.feed.Add(journal.Record{At: r.clock.Now(), Trial: pin.Trial, TraceID: r.traceID(pin.Trial), Pin: &what})
 }
 
-// Stage records a stage of a trial.
+// stage records a stage of a trial.
 func (r *Register) stage(trial faults.Trial, stage journal.Stage) {
 	r.feed.Add(journal.Record{At: r.clock.Now(), Trial: trial, TraceID: r.traceID(trial), Stage: &stage})
 }
@@ -289,8 +292,11 @@ func (r *Register) fates(c *casting) []journal.Pin {
 	ended := make([]journal.Pin, 0, len(c.Pins))
 	for _, pin := range c.Pins {
 		a := byID[pin.ID]
-		end := journal.Pin{ID: pin.ID, Fault: pin.Fault, Phase: journal.PinEnded, Fate: a.fate, Detail: a.note}
-		if end.Fate == "" {
+		end := journal.Pin{ID: pin.ID, Fault: pin.Fault, Phase: journal.PinEnded, Fate: a.missed, Detail: a.note}
+		switch {
+		case a.fired:
+			end.Fate, end.Detail = faults.Fired, ""
+		case end.Fate == "":
 			end.Fate = faults.NeverSent
 			if seen, any := r.unattributed[messageKind{pin.At.Link, pin.At.Operation}]; any && seen.After(c.begun) {
 				end.Fate = faults.Unattributed

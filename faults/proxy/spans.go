@@ -44,10 +44,16 @@ func (x *exchange) startSpan(remote trace.SpanContext) {
 }
 
 // markFault puts a fault that acted on the exchange into its span.
+// What acts after the exchange has ended gets a span of its own below it.
 func (x *exchange) markFault(pin faults.Pin) {
-	x.span.AddEvent(telemetry.FaultEvent, trace.WithAttributes(
-		telemetry.FaultKey.String(pin.Fault), telemetry.PinKey.String(pin.ID),
-		attribute.String("payquake.address", pin.At.String())))
+	about := trace.WithAttributes(telemetry.FaultKey.String(pin.Fault), telemetry.PinKey.String(pin.ID),
+		attribute.String("payquake.address", pin.At.String()))
+	if x.span.IsRecording() {
+		x.span.AddEvent(telemetry.FaultEvent, about)
+		return
+	}
+	_, span := x.Tracer.Start(trace.ContextWithSpan(context.Background(), x.span), telemetry.FaultEvent, about)
+	span.End()
 }
 
 // remoteSpan reads the W3C trace context of a message.

@@ -333,6 +333,9 @@ func (g *Gateway) Close() error {
 	for _, link := range g.links {
 		link.Close()
 	}
+	if g.front != nil {
+		g.front.Wait()
+	}
 	errs = append(errs, g.tracing.Shutdown(context.Background()))
 	if g.control != nil {
 		errs = append(errs, g.control.close())
