@@ -143,15 +143,13 @@ func TestLoad_NotARun(t *testing.T) {
 	require.ErrorContains(t, err, "version 2, this payquake reads 1")
 }
 
-// BenchmarkJudge reads and judges a run of two thousand trials from disk.
-func BenchmarkJudge(b *testing.B) {
-	const trials = 2000
-	folder := journal.Folder(b.TempDir())
+// manyTrials is a run of many shoppers who each paid once.
+func manyTrials(count int) *story {
 	s := run()
 	s.records, s.spans, s.numbers = nil, nil, map[journal.Source]uint64{}
 	template := *s.planned()
 	s.plan.Batches[0].Trials = nil
-	for i := range trials {
+	for i := range count {
 		planned := template
 		planned.ID = faults.Trial(fmt.Sprintf("t%04d", i))
 		s.plan.Batches[0].Trials = append(s.plan.Batches[0].Trials, planned)
@@ -161,13 +159,32 @@ func BenchmarkJudge(b *testing.B) {
 			books(ref, payment.Captured, 1000).marks(payment.OrderPaid).reads(payment.OrderPaid).released("k-"+string(planned.ID)).
 			stage(journal.Rested, "").collected()
 	}
-	s.closed()
+	return s.closed()
+}
+
+// BenchmarkJudge judges a run of two thousand trials: read from its folder, as
+// "payquake check" does, and from evidence that is already there.
+func BenchmarkJudge(b *testing.B) {
+	s := manyTrials(2000)
+	folder := journal.Folder(b.TempDir())
 	s.save(b, folder)
-	b.ResetTimer()
-	for range b.N {
+	bench := func(name string, load func() *invariants.Evidence, timed bool) {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if !timed {
+					b.StopTimer()
+				}
+				e := load()
+				b.StartTimer()
+				require.Equal(b, invariants.Held, invariants.Judge(e).Outcome)
+			}
+			b.ReportMetric(float64(len(s.records)*b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+	bench("folder", func() *invariants.Evidence {
 		e, err := invariants.Load(folder)
 		require.NoError(b, err)
-		require.Equal(b, invariants.Held, invariants.Judge(e).Outcome)
-	}
-	b.ReportMetric(float64(len(s.records)*b.N)/b.Elapsed().Seconds(), "records/s")
+		return e
+	}, true)
+	bench("evidence", s.evidence, false)
 }
