@@ -115,6 +115,9 @@ func ParseAddress(text string) (Address, error) {
 	}
 	operation, nth, counted := strings.Cut(fields[1], "#")
 	address.Operation = Operation(operation)
+	if operation == "" || strings.Count(fields[0], "->") != 1 {
+		return Address{}, fmt.Errorf("address %q: want \"caller->callee operation#nth leg\"", text)
+	}
 	if counted && nth == "*" {
 		address.Nth = 0
 	} else if counted {

@@ -1,6 +1,9 @@
 package faults
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Interruption is what happens to a process when the message that triggers it
 // comes by.
@@ -14,6 +17,16 @@ type Interruption struct {
 	// its order reads paid or a bound passes: what was acknowledged must be
 	// known without being told again.
 	KeepBack bool
+}
+
+// longestDown bounds how long a process may be away: a run must end.
+const longestDown = Duration(5 * time.Minute)
+
+func checkDown(down Duration) error {
+	if down > longestDown {
+		return fmt.Errorf("down is at most %s", longestDown)
+	}
+	return nil
 }
 
 // Manner is how a process stops.

@@ -41,7 +41,7 @@ func merchantCrash() Definition {
 func (f *MerchantCrash) Check() error {
 	switch f.When {
 	case "", CrashBefore, CrashAfter, AfterAcknowledging:
-		return nil
+		return checkDown(f.Down)
 	default:
 		return fmt.Errorf("when %q is none of before, after, after-acknowledging", f.When)
 	}

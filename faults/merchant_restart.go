@@ -15,7 +15,7 @@ func merchantRestart() Definition {
 }
 
 // Check implements Fault.
-func (*MerchantRestart) Check() error { return nil }
+func (f *MerchantRestart) Check() error { return checkDown(f.Down) }
 
 // Interrupt implements ProcessFault.
 func (f *MerchantRestart) Interrupt() Interruption {

@@ -17,7 +17,7 @@ func providerDown() Definition {
 }
 
 // Check implements Fault.
-func (*ProviderDown) Check() error { return nil }
+func (f *ProviderDown) Check() error { return checkDown(f.Down) }
 
 // Interrupt implements ProcessFault. The role is the callee of the pinned
 // message's link; whoever resolves the pin fills it in.

@@ -22,7 +22,7 @@ type gatherer struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	traces  *os.File
-	forward *telemetry.Upload // where spans are sent too, if anywhere
+	forward chan json.RawMessage // lines that are sent elsewhere too; nil if nowhere
 
 	mu     sync.Mutex
 	last   map[journal.Source]uint64
@@ -39,7 +39,8 @@ func startGatherer(s *Session) (*gatherer, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &gatherer{session: s, cancel: cancel, traces: traces, last: map[journal.Source]uint64{}}
 	if endpoint := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); endpoint != "" {
-		g.forward = &telemetry.Upload{Endpoint: endpoint, Client: &http.Client{Timeout: 10 * time.Second}}
+		g.forward = make(chan json.RawMessage, 4096)
+		g.running.Go(func() { g.forwardTo(ctx, endpoint) })
 	}
 	for source, client := range s.sources() {
 		g.running.Go(func() {
@@ -90,24 +91,22 @@ func (g *gatherer) keep(source journal.Source, records []journal.Record) {
 
 func (g *gatherer) followSpans(ctx context.Context) {
 	for ctx.Err() == nil {
-		lines, last, err := g.session.env.Gateway().Spans(ctx, g.spans)
+		lines, last, err := g.session.env.Gateway().Spans(ctx, g.lastSpans(&g.spans))
 		if err != nil {
 			_ = g.session.setting.Clock.Wait(ctx, 50*time.Millisecond)
 			continue
 		}
-		g.keepSpans(ctx, lines)
-		g.spans = last
+		g.keepSpans(lines, &g.spans, last)
 	}
 }
 
 func (g *gatherer) followOwnSpans(ctx context.Context) {
 	for ctx.Err() == nil {
-		lines, last, err := g.session.spool.After(ctx, g.own)
+		lines, last, err := g.session.spool.After(ctx, g.lastSpans(&g.own))
 		if err != nil {
 			return
 		}
-		g.keepSpans(ctx, asMessages(lines))
-		g.own = last
+		g.keepSpans(asMessages(lines), &g.own, last)
 	}
 }
 
@@ -119,25 +118,43 @@ func asMessages(lines [][]byte) []json.RawMessage {
 	return messages
 }
 
-// keepSpans appends lines of OTLP JSON, and forwards them if asked to. A
-// receiver elsewhere that does not answer costs no evidence: it is told once.
-func (g *gatherer) keepSpans(ctx context.Context, lines []json.RawMessage) {
+// lastSpans is the number of the last line of spans that was kept of a source.
+func (g *gatherer) lastSpans(of *uint64) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return *of
+}
+
+// keepSpans appends lines of OTLP JSON up to the number last of their source.
+func (g *gatherer) keepSpans(lines []json.RawMessage, of *uint64, last uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, line := range lines {
-		g.mu.Lock()
-		_, err := g.traces.Write(append(line, '\n'))
-		if err != nil && g.failed == nil {
+		if _, err := g.traces.Write(append(line, '\n')); err != nil && g.failed == nil {
 			g.failed = fmt.Errorf("keep traces: %w", err)
 		}
-		forward := g.forward
-		g.mu.Unlock()
-		if forward == nil {
-			continue
+		select {
+		case g.forward <- line:
+		default: // nowhere to send it, or the receiver cannot follow: it is kept here
 		}
-		if err := forward.Line(ctx, line); err != nil && ctx.Err() == nil {
-			g.session.setting.Progress.Tell("spans are not forwarded any more: " + err.Error())
-			g.mu.Lock()
-			g.forward = nil
-			g.mu.Unlock()
+	}
+	*of = last
+}
+
+// forwardTo sends lines to a receiver elsewhere. One that does not answer costs
+// no evidence; it is told once.
+func (g *gatherer) forwardTo(ctx context.Context, endpoint string) {
+	upload := telemetry.Upload{Endpoint: endpoint, Client: &http.Client{Timeout: 10 * time.Second}}
+	told := false
+	for {
+		select {
+		case line := <-g.forward:
+			if err := upload.Line(ctx, line); err != nil && !told {
+				told = true
+				g.session.setting.Progress.Tell("spans could not be forwarded: " + err.Error())
+			}
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -158,8 +175,8 @@ func (g *gatherer) rest() error {
 	if records, err := g.session.feed.After(ctx, g.lastOf(journal.Harness), 1<<30); err == nil {
 		g.keep(journal.Harness, records)
 	}
-	if lines, _, err := g.session.spool.After(ctx, g.own); err == nil {
-		g.keepSpans(context.Background(), asMessages(lines))
+	if lines, last, err := g.session.spool.After(ctx, g.lastSpans(&g.own)); err == nil {
+		g.keepSpans(asMessages(lines), &g.own, last)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -186,6 +203,15 @@ func (s *Session) drain(ctx context.Context) error {
 	}
 	if err := s.env.Gateway().Flush(ctx); err != nil {
 		return fmt.Errorf("drain spans: %w", err)
+	}
+	lastSpans, err := s.env.Gateway().LastSpans(ctx)
+	if err != nil {
+		return fmt.Errorf("drain spans: %w", err)
+	}
+	for s.gather.lastSpans(&s.gather.spans) < lastSpans {
+		if err := s.setting.Clock.Wait(ctx, 5*time.Millisecond); err != nil {
+			return fmt.Errorf("drain spans: %w", err)
+		}
 	}
 	for source, last := range wanted {
 		for s.gather.lastOf(source) < last {

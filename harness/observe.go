@@ -29,6 +29,8 @@ type observation struct {
 	// merchant is not given its time either.
 	alive  time.Duration
 	looked time.Time
+	// driving are the shoppers under way.
+	driving sync.WaitGroup
 }
 
 // observed is one trial on its way to rest.
@@ -44,6 +46,8 @@ type observed struct {
 	journeyOver bool
 	canary      bool // one was sent, or none is needed
 	hurried     bool
+	keptBack    bool
+	over        time.Duration // alive time when its journey was seen to be over
 	rested      bool
 }
 
@@ -60,10 +64,9 @@ func (s *Session) Observe(ctx context.Context, batch scenarios.Batch) error {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var driving sync.WaitGroup
-	defer driving.Wait()
+	defer o.driving.Wait()
 	defer cancel()
-	driving.Go(func() { o.drive(ctx) })
+	o.driving.Go(func() { o.drive(ctx) })
 	if err := o.awaitRest(ctx); err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
@@ -234,7 +237,13 @@ func (t *observed) isRested() bool {
 func (o *observation) next(t *observed, sound bool, activity proxy.Activity, outstanding int) quiesce.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	seen := quiesce.Seen{JourneyOver: t.journeyOver, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
+	if t.journeyOver && t.over == 0 {
+		t.over = o.alive
+		if t.healed { // a canary has come home; the bound begins anew
+			t.healedAt = o.alive
+		}
+	}
+	seen := quiesce.Seen{JourneyOver: t.journeyOver, KeptBack: t.keptBack, SinceOver: o.alive - t.over, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
 		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, Hurried: t.hurried, BooksFinal: t.standing.Final}
 	if t.healed {
 		seen.SinceHealed = o.alive - t.healedAt
@@ -333,14 +342,13 @@ func (o *observation) rest(ctx context.Context, id faults.Trial, t *observed, st
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.canary && t.walk.Willing() && !t.standing.Paid {
-		t.canary, t.journeyOver, t.standing = true, false, driver.Standing{}
-		alive := o.alive
-		go func() {
+		t.canary, t.journeyOver, t.over, t.standing = true, false, 0, driver.Standing{}
+		o.driving.Go(func() {
 			t.walk.Canary(ctx)
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			t.journeyOver, t.healedAt = true, alive
-		}()
+			t.journeyOver = true
+		})
 		return
 	}
 	t.rested = true
@@ -358,7 +366,15 @@ func (o *observation) watchKept(ctx context.Context, id faults.Trial, t *observe
 	if !kept {
 		return
 	}
-	o.outages.Go(func() {
+	t.mu.Lock()
+	t.keptBack = true
+	t.mu.Unlock()
+	o.driving.Go(func() {
+		defer func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.keptBack = false
+		}()
 		ends := o.setting.Clock.Now().Add(o.rule.Longest)
 		for o.setting.Clock.Now().Before(ends) {
 			if t.walk.ObservedPaid(ctx) {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,13 +23,11 @@ func (s *Session) notice(record journal.Record) {
 		s.mu.Lock()
 		pin, known := s.triggered[record.Pin.ID]
 		delete(s.triggered, record.Pin.ID)
-		if known {
+		if known && !s.closing { // a session that closes stops everything anyway
 			s.down++
-		}
-		s.mu.Unlock()
-		if known {
 			s.outages.Go(func() { s.outage(pin) })
 		}
+		s.mu.Unlock()
 	case record.Stage != nil && record.Stage.Name == journal.KeptBack:
 		s.mu.Lock()
 		s.kept[record.Trial] = true
@@ -36,16 +35,17 @@ func (s *Session) notice(record journal.Record) {
 	}
 }
 
-// outageLimit bounds how long stopping and starting a process may take.
+// outageLimit bounds how long stopping and starting a process may take, beside
+// the time it is meant to be down.
 const outageLimit = 30 * time.Second
 
 // outage stops the process of a triggered pin, confirms it, lets it be down
 // for as long as asked, and starts it again. A process that does not come back
 // breaks the session: nothing after it can be trusted.
 func (s *Session) outage(pin faults.Pin) {
-	ctx, cancel := context.WithTimeout(context.Background(), outageLimit)
-	defer cancel()
-	err := s.interrupt(ctx, pin)
+	s.interrupting.Lock() // two at a time would start what the other stopped
+	err := s.interrupt(pin)
+	s.interrupting.Unlock()
 	s.mu.Lock()
 	s.down--
 	if err != nil && s.broken == nil {
@@ -60,7 +60,7 @@ func (s *Session) outage(pin faults.Pin) {
 		Pin: &journal.Pin{ID: pin.ID, Fault: pin.Fault, Phase: journal.PinHealed, Detail: detail}})
 }
 
-func (s *Session) interrupt(ctx context.Context, pin faults.Pin) error {
+func (s *Session) interrupt(pin faults.Pin) error {
 	fault, err := pin.Decode()
 	if err != nil {
 		return err
@@ -73,6 +73,8 @@ func (s *Session) interrupt(ctx context.Context, pin faults.Pin) error {
 	if wanted.Role == "" {
 		wanted.Role = pin.At.Link.To()
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), outageLimit+wanted.Down)
+	defer cancel()
 	stop := func() error { return s.env.Stop(ctx, wanted.Role, wanted.Manner) }
 	start := func() error {
 		if err := s.env.Start(ctx, wanted.Role); err != nil {
@@ -87,13 +89,9 @@ func (s *Session) interrupt(ctx context.Context, pin faults.Pin) error {
 	if err := stop(); err != nil {
 		return err
 	}
-	if err := s.env.Gateway().Confirm(ctx, pin); err != nil {
-		return err
-	}
-	if err := s.setting.Clock.Wait(ctx, wanted.Down); err != nil {
-		return err
-	}
-	return start()
+	confirmed := s.env.Gateway().Confirm(ctx, pin)
+	waited := s.setting.Clock.Wait(ctx, wanted.Down)
+	return errors.Join(confirmed, waited, start()) // what was stopped is started, whatever else happened
 }
 
 // isSound reports whether nothing is down, and why the session is broken, if

@@ -63,6 +63,10 @@ type Session struct {
 	broken    error                 // why the environment cannot be trusted any more
 	outages   sync.WaitGroup
 	down      int // processes that are down at the moment
+	closing   bool
+	// interrupting is held while a process is stopped and started. It is taken
+	// before mu, never while holding it.
+	interrupting sync.Mutex
 }
 
 // startUp bounds how long the environment and the merchant may take to serve.
@@ -140,9 +144,6 @@ func (s *Session) awaitMerchant(ctx context.Context) error {
 	}
 }
 
-// Environment is the name of the environment that was opened.
-func (s *Session) Environment() string { return s.env.Name() }
-
 // stage records a stage of the run.
 func (s *Session) stage(stage journal.Stage) { s.trialStage("", stage) }
 
@@ -158,18 +159,20 @@ func (s *Session) trialStage(trial faults.Trial, stage journal.Stage) {
 // its way, and seals the journal. A run that was stopped says so in its last
 // record.
 func (s *Session) Close(ctx context.Context, stopped string) error {
-	s.outages.Wait()
-	if stopped == "" {
-		s.stage(journal.Stage{Name: journal.RunClosed})
-	} else {
-		s.stage(journal.Stage{Name: journal.RunStopped, Detail: stopped})
-	}
-	errs := []error{s.env.Stop(ctx, "merchant", faults.Stopped), s.tracing.ForceFlush(ctx), s.drain(ctx), s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest()}
-	errs = append(errs, s.env.Close(ctx))
 	s.mu.Lock()
-	errs = append(errs, s.broken)
+	s.closing = true
 	s.mu.Unlock()
-	return errors.Join(append(errs, s.writer.Close())...)
+	s.outages.Wait()
+	gathered := errors.Join(s.env.Stop(ctx, "merchant", faults.Stopped), s.tracing.ForceFlush(ctx), s.drain(ctx), s.broken)
+	switch {
+	case stopped != "":
+		s.stage(journal.Stage{Name: journal.RunStopped, Detail: stopped})
+	case gathered != nil:
+		s.stage(journal.Stage{Name: journal.RunStopped, Detail: "closing: " + gathered.Error()})
+	default:
+		s.stage(journal.Stage{Name: journal.RunClosed})
+	}
+	return errors.Join(gathered, s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest(), s.env.Close(ctx), s.writer.Close())
 }
 
 // sources are the control clients of everything that records.

@@ -134,7 +134,7 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 		return Judgement{Inconclusive: "its messages cannot be told from another trial's: " + t.Contradiction}
 	}
 	if judgement.Outcome() == Held {
-		judgement.Inconclusive = t.unsettled()
+		judgement.Inconclusive = t.unresolved()
 	}
 	return judgement
 }
@@ -159,8 +159,8 @@ func (e *Evidence) holed() bool {
 	return slices.ContainsFunc(e.Damage, func(d journal.Damage) bool { return d.Hole })
 }
 
-// unsettled says why nothing that seems right can be believed of the trial.
-func (t *Trial) unsettled() string {
+// unresolved says why nothing that seems right can be believed of the trial.
+func (t *Trial) unresolved() string {
 	switch {
 	case t.Contradiction != "":
 		return "its messages cannot be told from another trial's: " + t.Contradiction

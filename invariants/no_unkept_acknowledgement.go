@@ -1,6 +1,8 @@
 package invariants
 
 import (
+	"time"
+
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 )
@@ -32,10 +34,19 @@ func checkNoUnkeptAcknowledgement(t *Trial) Judgement {
 	case until.Stage == nil:
 		return Judgement{Inconclusive: "the acknowledgement's test did not come to its end"}
 	}
-	looked := false
+	// What the page said before the process was down, it may have said from memory.
+	down := t.killedAt(from.At)
+	looked, begun := false, map[string]bool{}
 	for _, record := range t.Operations {
 		operation := record.Operation
-		if operation.Name != journal.ReadOrder || operation.Phase != journal.Done || record.At.Before(from.At) || record.At.After(until.At) {
+		if operation.Name != journal.ReadOrder || record.At.Before(down) || record.At.After(until.At) {
+			continue
+		}
+		if operation.Phase == journal.Intent {
+			begun[operation.ID] = true
+			continue
+		}
+		if !begun[operation.ID] {
 			continue
 		}
 		looked = looked || operation.Outcome == journal.OK
@@ -50,4 +61,15 @@ func checkNoUnkeptAcknowledgement(t *Trial) Judgement {
 	judgement.breach("kept", t.Planned.Total, []journal.Ref{from.Ref(), until.Ref()},
 		"the merchant acknowledged the payment, was restarted, and did not know of it until it was told again")
 	return judgement
+}
+
+// killedAt is when the process was down after the acknowledgement; the
+// acknowledgement itself, if no record says so.
+func (t *Trial) killedAt(acknowledged time.Time) time.Time {
+	for _, record := range t.PinRecords {
+		if record.Pin.Phase == journal.PinFired && record.Pin.Fault == "merchant-crash" && !record.At.Before(acknowledged) {
+			return record.At
+		}
+	}
+	return acknowledged
 }

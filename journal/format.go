@@ -30,6 +30,11 @@ type Header struct {
 	Providers   []string  `json:"providers"`
 	// MerchantBug is the known mistake that was switched on, if any.
 	MerchantBug string `json:"merchantBug,omitempty"`
+	// OwnDatabase: the merchant was given a database by URL. The URL may hold a
+	// password and is not kept.
+	OwnDatabase bool `json:"ownDatabase,omitempty"`
+	// StandardKeys: the providers signed with ordinary keys.
+	StandardKeys bool `json:"standardKeys,omitempty"`
 	// LongestTimer is the longest time after which the merchant, by its own
 	// declaration, still acts by itself; 0 if it declared none.
 	LongestTimer faults.Duration `json:"longestTimer"`
@@ -55,6 +60,8 @@ type Seal struct {
 	Records uint64            `json:"records"`
 	SHA256  string            `json:"sha256"`  // of the whole journal file
 	Sources map[Source]uint64 `json:"sources"` // number of each source's last record
+	// Files are the hashes (SHA-256, hex) of the other files that are evidence.
+	Files map[string]string `json:"files"`
 }
 
 // The CRC is CRC-32C over the line up to the crc member.

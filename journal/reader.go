@@ -173,6 +173,11 @@ func (r *reader) checkSeal(folder Folder, sum string) {
 			r.note(0, fmt.Sprintf("the records of %s end at %d, its seal says %d", source, r.last[source], last))
 		}
 	}
+	for name, want := range seal.Files {
+		if got, err := hashFile(folder.Path(name)); err != nil || got != want {
+			r.note(0, name+" beside it is not the file that was sealed")
+		}
+	}
 	if seal.SHA256 != sum {
 		r.note(0, "its hash is not the one in its seal")
 	}

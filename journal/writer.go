@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,6 +154,35 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
+// sealedFiles hashes what a verdict depends on beside the journal.
+func sealedFiles(folder Folder) (map[string]string, error) {
+	sums := map[string]string{}
+	for _, name := range []string{PlanFile, TracesFile} {
+		sum, err := hashFile(folder.Path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		sums[name] = sum
+	}
+	return sums, nil
+}
+
+func hashFile(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
 // Close ends the journal and seals it. A journal whose writer failed is not
 // sealed.
 func (w *Writer) Close() error {
@@ -163,7 +193,11 @@ func (w *Writer) Close() error {
 	if err != nil {
 		return fmt.Errorf("close journal: %w", err)
 	}
-	seal, err := json.MarshalIndent(Seal{Records: w.records, SHA256: hex.EncodeToString(w.sum.Sum(nil)), Sources: w.last}, "", "  ")
+	files, err := sealedFiles(w.folder)
+	if err != nil {
+		return fmt.Errorf("seal journal: %w", err)
+	}
+	seal, err := json.MarshalIndent(Seal{Records: w.records, SHA256: hex.EncodeToString(w.sum.Sum(nil)), Sources: w.last, Files: files}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("seal journal: %w", err)
 	}

@@ -80,7 +80,7 @@ func (s *survey) outcome(trial faults.Trial) string {
 	switch {
 	case len(s.violated(trial)) > 0:
 		return "violated"
-	case s.unsettled(trial):
+	case s.unresolved(trial):
 		return "inconclusive"
 	case s.mitigated(trial):
 		return "mitigated"

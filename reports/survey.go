@@ -118,8 +118,8 @@ func (s *survey) mitigated(trial faults.Trial) bool {
 	})
 }
 
-// unsettled reports whether something about the trial stayed inconclusive.
-func (s *survey) unsettled(trial faults.Trial) bool {
+// unresolved reports whether something about the trial stayed inconclusive.
+func (s *survey) unresolved(trial faults.Trial) bool {
 	return slices.ContainsFunc(s.opinions[trial], func(said opinion) bool {
 		return said.judgement.Outcome() == invariants.Inconclusive
 	})

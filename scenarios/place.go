@@ -77,6 +77,10 @@ func checkFit(l *list, path string, systems Systems, d faults.Definition, line F
 		l.addf(at, "%s is for the %s, not the %s; for example %s", d.Name, joined(d.Legs), line.At.Leg, d.Example)
 		return
 	}
+	if d.Kind == faults.OnProcess && line.At.Nth == 0 {
+		l.addf(at, "%s is for one message, not for every one (#*): a process stops once", d.Name)
+		return
+	}
 	settings := line.Settings
 	if len(settings) == 0 {
 		settings = []json.RawMessage{nil}

@@ -10,6 +10,7 @@ package scenarios
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -113,6 +114,9 @@ func (p Plan) Count() int {
 	return count
 }
 
+// ErrNotAPlan says that a plan file is damaged, or of a version unknown here.
+var ErrNotAPlan = errors.New("not a plan")
+
 // ReadPlan reads a plan file.
 func ReadPlan(path string) (Plan, error) {
 	text, err := os.ReadFile(path)
@@ -121,10 +125,10 @@ func ReadPlan(path string) (Plan, error) {
 	}
 	var plan Plan
 	if err := json.Unmarshal(text, &plan); err != nil {
-		return Plan{}, fmt.Errorf("read plan %s: %w", path, err)
+		return Plan{}, fmt.Errorf("read plan %s: %w: %w", path, ErrNotAPlan, err)
 	}
 	if plan.Version != PlanVersion {
-		return Plan{}, fmt.Errorf("read plan %s: version %d, this payquake reads %d", path, plan.Version, PlanVersion)
+		return Plan{}, fmt.Errorf("read plan %s: %w: version %d, this payquake reads %d", path, ErrNotAPlan, plan.Version, PlanVersion)
 	}
 	return plan, nil
 }

@@ -121,6 +121,13 @@ func (s *Spool) UploadTraces(_ context.Context, spans []*tracepb.ResourceSpans) 
 	return s.add(traces)
 }
 
+// Last is the number of the newest line, 0 if there was none yet.
+func (s *Spool) Last() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first + uint64(len(s.lines)) - 1
+}
+
 // After returns the lines after that number and the number of the last of
 // them, and waits for one if there is none. Lines up to the number are
 // acknowledged by the call and forgotten.

@@ -70,7 +70,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.Is(err, environment.ErrNotUp), errors.Is(err, environment.ErrNoEngine):
 		return exitNotUp
-	case errors.Is(err, journal.ErrNotAJournal), errors.Is(err, journal.ErrVersion):
+	case errors.Is(err, journal.ErrNotAJournal), errors.Is(err, journal.ErrVersion), errors.Is(err, scenarios.ErrNotAPlan):
 		return exitInconclusive
 	default:
 		return exitInternal

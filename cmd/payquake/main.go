@@ -19,7 +19,7 @@ func main() {
 	go func() {
 		stop(stoppedBy{<-signals})
 		<-signals // whoever asks twice does not want to wait for the clean-up; the watchdog does it
-		os.Exit(exitInternal)
+		os.Exit(exitInterrupted)
 	}()
 	command := rootCommand()
 	err := command.ExecuteContext(ctx)

@@ -27,7 +27,8 @@ alone against the same merchant, up to --times runs, until the same invariant is
 violated, and says how many runs that took. A finding that needs company is
 repeated with its whole batch.
 
-Exit code 1 means that it was found again, 0 that it was not.`,
+Exit code 1 means that it was found again, 0 that it was not, 3 that no run was
+conclusive.`,
 		Example: "  payquake repro payquake-results/latest 3fa9c1d2",
 		Args:    arguments(cobra.ExactArgs(2)),
 		RunE: func(command *cobra.Command, given []string) error {
@@ -39,7 +40,9 @@ Exit code 1 means that it was found again, 0 that it was not.`,
 			if err != nil {
 				return err
 			}
-			c.inherit(command, evidence.Header)
+			if err := c.inherit(command, evidence.Header); err != nil {
+				return err
+			}
 			if err := c.check(); err != nil {
 				return err
 			}
@@ -52,7 +55,13 @@ Exit code 1 means that it was found again, 0 that it was not.`,
 }
 
 // inherit takes what was not given as a flag from the run that is repeated.
-func (c *conducting) inherit(command *cobra.Command, header journal.Header) {
+func (c *conducting) inherit(command *cobra.Command, header journal.Header) error {
+	if header.OwnDatabase && c.database == "" {
+		return usageError{errors.New("that run's merchant had a database of its own, whose URL is not kept: give it again with --merchant-database")}
+	}
+	if !command.Flags().Changed("keys") && header.StandardKeys {
+		c.keys = "standard"
+	}
 	if !command.Flags().Changed("environment") && header.Environment != "" {
 		c.environment = header.Environment
 	}
@@ -62,6 +71,7 @@ func (c *conducting) inherit(command *cobra.Command, header journal.Header) {
 	if !command.Flags().Changed("merchant-tracing") && !header.MerchantTraced {
 		c.tracing = "off"
 	}
+	return nil
 }
 
 // findingOf finds a finding by its id, or the start of it.
@@ -76,6 +86,16 @@ func findingOf(evidence *invariants.Evidence, id string) (invariants.Finding, er
 	return invariants.Finding{}, usageError{fmt.Errorf("the run has no finding %q; it has %v", id, known)}
 }
 
+// repeated is what came of repeating a finding.
+type repeated struct {
+	Finding    string   `json:"finding"`
+	Invariant  string   `json:"invariant"`
+	Runs       int      `json:"runs"`
+	FoundAgain bool     `json:"foundAgain"`
+	Conclusive int      `json:"conclusive"` // runs that held or violated something
+	Folders    []string `json:"folders"`
+}
+
 // repeat runs the finding's trial again and again until the same invariant is
 // violated.
 func (c *conducting) repeat(ctx context.Context, out io.Writer, plan scenarios.Plan, finding invariants.Finding, times int) error {
@@ -83,19 +103,47 @@ func (c *conducting) repeat(ctx context.Context, out io.Writer, plan scenarios.P
 	if err != nil {
 		return err
 	}
-	for run := 1; run <= times; run++ {
-		verdict, _, err := c.conduct(ctx, out, small)
+	came := repeated{Finding: finding.ID, Invariant: finding.Invariant}
+	quiet := *c
+	shown := out
+	if c.json { // one document at the end, not one per run
+		quiet.global, shown = &global{}, io.Discard
+	}
+	for came.Runs < times && !came.FoundAgain {
+		came.Runs++
+		verdict, folder, err := quiet.conduct(ctx, shown, small)
 		if err != nil {
 			return err
 		}
-		again := slices.ContainsFunc(verdict.Findings, func(f invariants.Finding) bool { return f.Invariant == finding.Invariant })
-		if again {
-			fmt.Fprintf(out, "%s was violated again, in run %d of at most %d\n", finding.Invariant, run, times)
-			return verdictError{exitViolated}
+		came.Folders = append(came.Folders, string(folder))
+		if verdict.Outcome != invariants.Inconclusive {
+			came.Conclusive++
 		}
+		came.FoundAgain = slices.ContainsFunc(verdict.Findings, func(f invariants.Finding) bool { return f.Invariant == finding.Invariant })
 	}
-	fmt.Fprintf(out, "%s was not violated again in %d runs\n", finding.Invariant, times)
-	return nil
+	return c.tell(out, came)
+}
+
+func (c *conducting) tell(out io.Writer, came repeated) error {
+	code, err := exitHeld, error(nil)
+	switch {
+	case came.FoundAgain:
+		code = exitViolated
+	case came.Conclusive == 0:
+		code = exitInconclusive
+	}
+	switch {
+	case c.json:
+		err = printJSON(out, came)
+	case came.FoundAgain:
+		_, err = fmt.Fprintf(out, "%s was violated again, in run %d\n", came.Invariant, came.Runs)
+	default:
+		_, err = fmt.Fprintf(out, "%s was not violated again in %d runs, of which %d were conclusive\n", came.Invariant, came.Runs, came.Conclusive)
+	}
+	if err != nil {
+		return err
+	}
+	return verdictError{code}
 }
 
 // smallest is the plan of the finding's trial alone, or of its batch if the

@@ -167,7 +167,8 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 			Merchant: environment.MerchantSpec{Bug: c.bug, Traced: c.tracing == "on", Database: c.database, Timers: timers}},
 		Header: journal.Header{Scenario: plan.Scenario, Seed: plan.Seed, LongestTimer: faults.Duration(timers.Longest()),
 			Capabilities: journal.Capabilities{Books: true, Fulfilment: true, HandOver: true},
-			Repeat:       os.Args[0] + " repro " + shellWord(string(folder))},
+			OwnDatabase:  c.database != "", StandardKeys: c.keys == "standard",
+			Repeat: shellWord(os.Args[0]) + " repro " + shellWord(string(folder))},
 	}, nil
 }
 

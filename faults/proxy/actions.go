@@ -323,6 +323,7 @@ func (a *legActions) lose(p part, answer *Answer) {
 	case faults.LoseByEmptyBody:
 		bare := answer.Clone()
 		bare.Body = nil
+		bare.Header.Set("Connection", "close") // or the caller's next call would meet a dead connection
 		_, _ = conn.Write(bare.Bytes(a.x.request.Method))
 		conn.Close()
 	case faults.LoseByBlackHole:

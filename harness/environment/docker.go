@@ -314,11 +314,16 @@ func (d *docker) Close(ctx context.Context) error {
 	if closed || d.provider == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	errs := []error{d.keepLogs(ctx), removeRun(ctx, d.topology.Run)}
-	if d.watchdog != nil {
+	errs := []error{d.keepLogs(ctx)}
+	removed := removeRun(ctx, d.topology.Run)
+	switch {
+	case d.watchdog == nil:
+	case removed == nil:
 		errs = append(errs, d.watchdog.dismiss())
+	default:
+		errs = append(errs, removed, d.watchdog.release())
 	}
 	return errors.Join(append(errs, d.provider.Close())...)
 }

@@ -70,6 +70,14 @@ func (w *watchdog) dismiss() error {
 	return told
 }
 
+// release lets the watchdog do its work: something is left to clean up.
+func (w *watchdog) release() error {
+	if err := w.pipe.Close(); err != nil {
+		return fmt.Errorf("release the watchdog: %w", err)
+	}
+	return nil
+}
+
 // Watch is the watchdog's own life: it reads what it has to guard until it is
 // dismissed or its owner is gone, and then cleans up.
 func Watch(ctx context.Context, from io.Reader) error {

@@ -26,6 +26,8 @@ type Seen struct {
 	Hurried     bool          // the calendars were hurried already
 	BooksFinal  bool          // every order, payment and refund of it is in a terminal state
 	SinceHealed time.Duration
+	SinceOver   time.Duration // since its journey was over
+	KeptBack    bool          // an acknowledgement of it is put to the test
 }
 
 // Step is what to do next about a trial. The zero value waits.
@@ -47,7 +49,8 @@ const boundFactor = 3
 const breath = 200 * time.Millisecond
 
 // Next decides. A trial is healed once nothing more can fire: all its pins
-// have, or it has been quiet for the longest timer. The providers' calendars
+// have, or it has been quiet for the longest timer, or will not be quiet (a
+// callee that never answers must not hold the run up for ever). The providers' calendars
 // are hurried only when everything else is quiet, so that a merchant's own
 // timers get their turn first.
 func (r Rule) Next(seen Seen) Step {
@@ -56,10 +59,10 @@ func (r Rule) Next(seen Seen) Step {
 	// calendar follows one after another.
 	follows := seen.Hurried && seen.InFlight == 0 && seen.Idle >= breath
 	switch {
-	case !seen.JourneyOver || !seen.Sound:
+	case !seen.JourneyOver || !seen.Sound || seen.KeptBack:
 		return Wait
 	case !seen.Healed:
-		if seen.Unfired == 0 || quiet {
+		if seen.Unfired == 0 || quiet || seen.SinceOver >= boundFactor*r.Longest {
 			return Heal
 		}
 		return Wait

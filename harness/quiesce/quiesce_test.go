@@ -20,6 +20,8 @@ func TestNext(t *testing.T) {
 		"every pin has fired":                      {Seen{JourneyOver: true, Sound: true}, Heal},
 		"a pin may still fire":                     {Seen{JourneyOver: true, Sound: true, Unfired: 1, Idle: time.Second}, Wait},
 		"a pin will not fire any more":             {Seen{JourneyOver: true, Sound: true, Unfired: 1, Idle: quiet}, Heal},
+		"never quiet, for an exchange hangs":       {Seen{JourneyOver: true, Sound: true, Unfired: 1, InFlight: 1, SinceOver: 12 * time.Second}, Heal},
+		"its acknowledgement is put to the test":   {Seen{JourneyOver: true, Sound: true, KeptBack: true, Idle: quiet}, Wait},
 		"healed, the merchant's timers may act":    {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: time.Second, BooksFinal: true}, Wait},
 		"healed, quiet and final":                  {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, BooksFinal: true}, Rest},
 		"quiet, but an exchange is under way":      {Seen{JourneyOver: true, Sound: true, Healed: true, Idle: quiet, InFlight: 1, BooksFinal: true}, Wait},

@@ -207,6 +207,12 @@ func (c *Client) Spans(ctx context.Context, after uint64) (lines []json.RawMessa
 	return taken.Lines, taken.Last, err
 }
 
+// LastSpans is the number of the gateway's newest line of spans.
+func (c *Client) LastSpans(ctx context.Context) (uint64, error) {
+	var last uint64
+	return last, c.call(ctx, http.MethodGet, "/spans/last", nil, &last)
+}
+
 // Wallet is a provider's wallet as the shoppers of the driver use it.
 func (c *Client) Wallet(provider payment.ProviderName) Wallet {
 	return Wallet{client: c.Relay(url.PathEscape(string(provider)))}

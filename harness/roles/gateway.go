@@ -217,6 +217,7 @@ func (g *Gateway) openControl() error {
 	handle(mux, "POST /flush", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, g.tracing.ForceFlush(ctx) })
 	serveFeed(mux, g.feed)
 	mux.HandleFunc("GET /spans", g.serveSpans)
+	handle(mux, "GET /spans/last", func(context.Context, nothing) (uint64, error) { return g.spool.Last(), nil })
 	mux.Handle("POST /v1/traces", g.spool)
 	mux.HandleFunc("/relay/{role}/", g.relay)
 	control, err := serve(net.JoinHostPort(g.config.Host, strconv.Itoa(g.config.Control)), g.config.Token, mux)
