@@ -357,7 +357,8 @@ func (o *observation) rest(ctx context.Context, id faults.Trial, t *observed, st
 }
 
 // watchKept looks after a trial whose redeliveries and queries are kept back:
-// they are let go when its order reads paid, or after the longest timer.
+// they are let go when its order reads paid after the restart, or after the
+// longest timer.
 func (o *observation) watchKept(ctx context.Context, id faults.Trial, t *observed) {
 	o.mu.Lock()
 	kept := o.kept[id]
@@ -375,12 +376,13 @@ func (o *observation) watchKept(ctx context.Context, id faults.Trial, t *observe
 			defer t.mu.Unlock()
 			t.keptBack = false
 		}()
-		ends := o.setting.Clock.Now().Add(o.rule.Longest)
-		for o.setting.Clock.Now().Before(ends) {
-			if t.walk.ObservedPaid(ctx) {
+		for ends := o.setting.Clock.Now().Add(outageLimit); !o.isBack(t.trial) && o.setting.Clock.Now().Before(ends); {
+			if o.setting.Clock.Wait(ctx, beat) != nil {
 				break
 			}
-			if o.setting.Clock.Wait(ctx, 2*beat) != nil {
+		}
+		for ends := o.setting.Clock.Now().Add(o.rule.Longest); o.setting.Clock.Now().Before(ends); {
+			if t.walk.ObservedPaid(ctx) || o.setting.Clock.Wait(ctx, 2*beat) != nil {
 				break
 			}
 		}
@@ -388,6 +390,24 @@ func (o *observation) watchKept(ctx context.Context, id faults.Trial, t *observe
 			o.setting.Progress.Tell("let go of " + string(id) + ": " + err.Error())
 		}
 	})
+}
+
+// isBack reports whether the process that a pin of the trial stops has been
+// stopped and runs again, or the session is broken and nothing will come back.
+// What a merchant says before that, it may say from memory.
+func (o *observation) isBack(trial scenarios.Trial) bool {
+	sound, broken := o.isSound()
+	if broken != nil {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, pin := range trial.Pins {
+		if definition, _ := faults.Lookup(pin.Fault); definition.Kind == faults.OnProcess && !o.fired[pin.ID] {
+			return false
+		}
+	}
+	return sound
 }
 
 // owners finds the trial of each order by the key that the driver gave it.
