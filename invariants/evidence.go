@@ -125,7 +125,7 @@ func (e *Evidence) trial(id faults.Trial) *Trial {
 	if !found {
 		return nil
 	}
-	made := &Trial{ID: id, Planned: *planned.trial, Rerun: isRerun, Disturbs: planned.batch.Disturbs && !isRerun,
+	made := &Trial{ID: id, Planned: *planned.trial, Rerun: isRerun, Disturbs: planned.batch.Disturbs,
 		evidence: e, position: planned.position}
 	e.byID[id] = made
 	at, _ := slices.BinarySearchFunc(e.Trials, made, byPlan)

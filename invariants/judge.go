@@ -267,7 +267,7 @@ func (j *judging) conclude() {
 		outcome = Worse(outcome, Inconclusive)
 	}
 	for _, summary := range v.Invariants {
-		if summary.Outcome == Inconclusive || summary.Inconclusive > 0 {
+		if summary.Inconclusive > 0 {
 			reason("%s is inconclusive in %d trials: %s", summary.ID, summary.Inconclusive, summary.Reason)
 		}
 		if summary.Outcome == Violated && !isOurs(summary.ID) {

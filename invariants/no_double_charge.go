@@ -41,7 +41,7 @@ func checkNoDoubleCharge(t *Trial) Judgement {
 		case keeping > 1 && extra.Minor > 0:
 			judgement.breach("one-capture-kept", extra, append(witness, order.Placed),
 				"the order is for %s, and %d captures of it keep %s", order.Total, keeping, kept)
-		default:
+		case keeping < len(order.Captures):
 			judgement.Mitigated = append(judgement.Mitigated, Breach{Clause: "one-capture-kept", Witness: witness,
 				Money: order.Captures[len(order.Captures)-1].Amount, Reason: "the order was paid more than once, and the merchant gave the rest back by itself"})
 		}
