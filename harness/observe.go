@@ -252,13 +252,13 @@ func (o *observation) next(t *observed, sound bool, activity proxy.Activity, out
 }
 
 // lookAtOrders asks the merchant how those trials stand that are quiet enough
-// for it to matter, a few at a time.
+// for it to matter, a few at a time. What was final and has been quiet since
+// is not asked again: looking must not be what keeps the merchant busy.
 func (o *observation) lookAtOrders(ctx context.Context, activity map[faults.Trial]proxy.Activity) {
 	var asking sync.WaitGroup
-	slots := make(chan struct{}, 8)
+	slots := make(chan struct{}, 4)
 	for id, t := range o.trials {
-		if t.isRested() || activity[id].Idle.Std() < o.rule.Longest || activity[id].InFlight > 0 ||
-			o.setting.Clock.Now().Sub(t.seenAt) < 4*beat {
+		if !o.worthALook(t, activity[id]) {
 			continue
 		}
 		slots <- struct{}{}
@@ -271,6 +271,18 @@ func (o *observation) lookAtOrders(ctx context.Context, activity map[faults.Tria
 		})
 	}
 	asking.Wait()
+}
+
+func (o *observation) worthALook(t *observed, activity proxy.Activity) bool {
+	now := o.setting.Clock.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rested || !t.journeyOver || !t.healed || activity.InFlight > 0 || activity.Idle.Std() < o.rule.Longest {
+		return false
+	}
+	quietSince := now.Add(-activity.Idle.Std())
+	stillFinal := t.standing.Final && t.seenAt.After(quietSince)
+	return !stillFinal && now.Sub(t.seenAt) >= 10*beat
 }
 
 func (o *observation) unfired(trial scenarios.Trial) int {
