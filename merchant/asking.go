@@ -2,6 +2,7 @@ package merchant
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/payquake/payquake/payment"
@@ -72,7 +73,8 @@ func (c *Checkout) giveUp(ctx context.Context, p *pay, provider Provider) error 
 		return c.closeUnasked(ctx, p, provider)
 	}
 	answer := c.ask(ctx, p, provider)
-	if answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding) {
+	open := answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding)
+	if open || answer.Class == NotFound { // a create still under way finds its number used up
 		limited, cancel := c.bounded(ctx)
 		provider.Close(limited, p.asked())
 		cancel()
@@ -97,22 +99,53 @@ func (c *Checkout) closeUnasked(ctx context.Context, p *pay, provider Provider) 
 }
 
 // undo reverses a barcode payment whose result is still unknown: query,
-// reverse, query, until the last says that it ended. A payment the provider
-// does not know is reversed too, so that a request still under way finds its
-// reference used up.
+// reverse, query, until the last says that it ended.
+//
+// Once a reverse was sent, a query alone proves nothing any more: it may say
+// "paid" while the reverse is still under way, and goods that left then are
+// gone when the money goes back. So the sending is made durable, and from then
+// on a reverse must be answered before anything is believed. (A provider that
+// refuses to reverse a number that it does not know uses nothing up; then only
+// absence seen twice ends the payment, and AbsentGap must be longer than a
+// request can be under way.)
 func (c *Checkout) undo(ctx context.Context, p *pay, provider Provider) error {
-	answer := c.ask(ctx, p, provider)
-	open := answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding)
-	if open || answer.Class == NotFound {
-		limited, cancel := c.bounded(ctx)
-		reversed := provider.Reverse(limited, p.asked())
-		cancel()
-		answer = c.ask(ctx, p, provider)
-		if reversed.Outcome == Indeterminate && answer.Class == NotFound {
-			answer = TradeAnswer{} // nothing yet stops the charge from arriving: not absent for good
+	if p.tries < reversing {
+		answer := c.ask(ctx, p, provider)
+		open := answer.Outcome == OK && (answer.Trade.Standing == Unpaid || answer.Trade.Standing == Deciding)
+		if !open && answer.Class != NotFound {
+			return c.bookAsked(ctx, p, answer, true)
+		}
+		if err := c.markReversing(ctx, p); err != nil {
+			return err
 		}
 	}
+	limited, cancel := c.bounded(ctx)
+	reversed := provider.Reverse(limited, p.asked())
+	cancel()
+	if reversed.Outcome == Indeterminate {
+		return c.bookAsked(ctx, p, TradeAnswer{}, true) // it may still arrive: reverse again
+	}
+	answer := c.ask(ctx, p, provider)
+	if reversed.Outcome == OK && answer.Trade.Standing == Paid {
+		answer = TradeAnswer{} // a query that is behind the reverse
+	}
 	return c.bookAsked(ctx, p, answer, true)
+}
+
+// reversing is the number of tries that marks a barcode payment for which a
+// reverse was sent. The charge itself is tried once: its code is good for one.
+const reversing = 2
+
+// markReversing makes durable that a reverse is about to be sent.
+func (c *Checkout) markReversing(ctx context.Context, p *pay) error {
+	err := c.store.update(ctx, func(t *tx) error {
+		return t.exec("UPDATE payments SET tries = ? WHERE id = ? AND state = ?", reversing, p.id, string(payment.Pending))
+	})
+	if err != nil {
+		return fmt.Errorf("mark the reverse of payment %s: %w", p.reference, err)
+	}
+	p.tries = reversing
+	return nil
 }
 
 // bookAsked books the answer to a query and schedules the next step if the
@@ -131,6 +164,9 @@ func (c *Checkout) bookAsked(ctx context.Context, p *pay, answer TradeAnswer, en
 			if err := c.book(t, o, fresh, answer.Trade); err != nil {
 				return err
 			}
+		case answer.Outcome == Failed && answer.Class == NotFound && fresh.invitation.isCode():
+			// The provider gave a code for it under a proven signature: whoever now
+			// says that it does not exist is behind, or is not the provider.
 		case answer.Outcome == Failed && answer.Class == NotFound:
 			if fresh.absentAt.IsZero() {
 				fresh.absentAt = now

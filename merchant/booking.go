@@ -100,6 +100,11 @@ func (c *Checkout) bookReversed(t *tx, o *order, p *pay, trade Trade) error {
 	return c.endUnpaid(t, o, p, payment.Returned)
 }
 
+// automaticPrefix begins the request ids of refunds that nobody asked for. The
+// shop's API refuses it, or a shopper could take such an id beforehand and
+// swallow the refund.
+const automaticPrefix = "automatic-"
+
 // giveBack stores a refund nobody asked for of a whole capture. Its request id
 // is made of the payment, so that there is one however often it is stored.
 func (c *Checkout) giveBack(t *tx, o *order, p *pay, cause string) error {
@@ -111,7 +116,7 @@ func (c *Checkout) giveBack(t *tx, o *order, p *pay, cause string) error {
 		}
 		return t.handOver(p, nil, cause+": "+err.Error(), c.clock.Now())
 	}
-	r.requestID = "automatic-" + cause + "-" + p.id
+	r.requestID = automaticPrefix + cause + "-" + p.id
 	c.wakeAfter(t, "refunds")
 	_, err = t.insertRefund(r)
 	return err
@@ -138,8 +143,8 @@ func refundIntent(p *pay, r *refund) RefundIntent {
 
 // bookRefund is to refunds what book is to payments.
 func (c *Checkout) bookRefund(t *tx, o *order, r *refund, report RefundReport) error {
-	// What was handed over is still booked when the money did go back.
-	lateNews := r.state == payment.RefundHandedOver && report.State == payment.RefundDone && report.Amount == r.amount
+	// What was handed over or refused is still booked when the money did go back.
+	lateNews := (r.state == payment.RefundHandedOver || r.state == payment.RefundRefused) && report.State == payment.RefundDone && report.Amount == r.amount
 	if r.state.Terminal() && !lateNews {
 		return nil
 	}

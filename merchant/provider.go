@@ -134,6 +134,9 @@ type Invitation struct {
 	WebURL        string            `json:"h5_url,omitempty"`
 }
 
+// isCode reports whether the shopper was given something to pay with.
+func (i Invitation) isCode() bool { return i.CodeURL != "" || i.PrepayID != "" || i.WebURL != "" }
+
 // Standing is where the provider says a payment stands.
 type Standing string
 

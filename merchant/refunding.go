@@ -3,6 +3,7 @@ package merchant
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/payquake/payquake/payment"
 )
@@ -21,6 +22,9 @@ type RefundRequest struct {
 func (c *Checkout) RequestRefund(ctx context.Context, orderID string, r RefundRequest) (RefundView, error) {
 	if r.RequestID == "" || r.Amount.Minor < 1 {
 		return RefundView{}, fmt.Errorf("request refund: request_id and a positive amount are needed: %w", ErrInvalid)
+	}
+	if strings.HasPrefix(r.RequestID, automaticPrefix) {
+		return RefundView{}, fmt.Errorf("request refund: request ids beginning with %q are the shop's own: %w", automaticPrefix, ErrInvalid)
 	}
 	var made *refund
 	err := c.onOrder(ctx, orderID, func(t *tx, o *order) error {

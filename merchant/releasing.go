@@ -12,12 +12,12 @@ import (
 )
 
 // holdRelease reports ErrBusy while an attempt to release goods of the order
-// is in the air: whether a full refund came before or after the goods left
+// is in the air, or was made and not answered: whether a full refund came before or after the goods left
 // must not be left to chance.
 func (c *Checkout) holdRelease(t *tx, o *order) error {
 	flying := 0
-	row := t.row("SELECT COUNT(*) FROM releases WHERE order_id = ? AND released_at = 0 AND busy_until > ?",
-		o.id, c.clock.Now().UnixNano())
+	row := t.row(`SELECT COUNT(*) FROM releases WHERE order_id = ? AND released_at = 0
+		AND (busy_until > ? OR tries > 0 AND next_action_at > 0)`, o.id, c.clock.Now().UnixNano())
 	if err := row.Scan(&flying); err != nil {
 		return fmt.Errorf("look for releases of order %s: %w", o.id, err)
 	}

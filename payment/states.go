@@ -78,8 +78,10 @@ func refundMoves() map[RefundState][]RefundState {
 		"":               {RefundRequested},
 		RefundRequested:  {RefundProcessing, RefundDone, RefundRefused, RefundHandedOver},
 		RefundProcessing: {RefundDone, RefundRefused, RefundHandedOver},
-		// The money of a refund that people were given may be found to have gone back.
+		// The money of a refund that people were given, or that seemed refused, may be
+		// found to have gone back.
 		RefundHandedOver: {RefundDone},
+		RefundRefused:    {RefundDone},
 	}
 }
 

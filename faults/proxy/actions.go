@@ -76,10 +76,7 @@ func (a *legActions) fire(p part, detail string) {
 
 func (a *legActions) actOnRequest(request *Request) requestOutcome {
 	request = a.editRequest(request)
-	if !a.wait() {
-		a.x.recordRequest(request, journal.Lost, a.pins(), 0)
-		return requestOutcome{lost: true}
-	}
+	a.waitOut() // what was sent arrives, however long it takes and whoever has hung up
 	if a.interruptBefore() {
 		a.x.recordRequest(request, journal.Lost, a.pins(), 0)
 		resetConn(a.x.caller.conn)
@@ -210,8 +207,11 @@ func (a *legActions) editAnswer(answer *Answer) *Answer {
 	return answer
 }
 
-// wait lets delays and holds pass. It reports whether the caller is still
-// there; one that hung up meanwhile gets nothing and nothing is sent for it.
+// waitOut lets the delays and holds of a request pass.
+func (a *legActions) waitOut() { a.waitWhile(context.Background()) }
+
+// wait lets the delays and holds of an answer pass. It reports whether the
+// caller is still there; one that hung up meanwhile gets nothing.
 func (a *legActions) wait() bool {
 	waits := false
 	for _, p := range a.parts {
@@ -222,6 +222,11 @@ func (a *legActions) wait() bool {
 	}
 	ctx, stop := a.x.caller.watch()
 	defer stop()
+	a.waitWhile(ctx)
+	return ctx.Err() == nil
+}
+
+func (a *legActions) waitWhile(ctx context.Context) {
 	for _, p := range a.parts {
 		if p.effect.Delay > 0 {
 			a.fire(p, p.effect.Delay.String())
@@ -236,7 +241,6 @@ func (a *legActions) wait() bool {
 			a.x.Register.miss(p.armed, faults.PreEmpted, "nothing passed it while it was held")
 		}
 	}
-	return ctx.Err() == nil
 }
 
 // interruptBefore stops processes that go down with the message. It reports

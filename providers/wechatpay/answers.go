@@ -54,7 +54,7 @@ func (d desk) bad(f *failure, asked string) (*proxy.Answer, error) {
 		code = legacy(code)
 	}
 	answer := d.dressed(f.status, f.internal, encode(errorBody{code, f.message, f.detail}))
-	if d.ring.config.Options.UnsignedErrors {
+	if d.ring.config.Options.UnsignedErrors && f.status/100 != 2 { // 202 is no error
 		return answer, nil
 	}
 	return answer, d.sign(answer, asked)

@@ -124,7 +124,8 @@ func (p *Provider) closeUnknown(c call) (reply, *failure) {
 // or reverse is acted on, if the order's conduct says so and the wallet can.
 func (p *Provider) captureLate(c call, o *order) {
 	p.adopt(o, c.trial)
-	if !o.conduct.CaptureBeforeClose || !o.unpaid() || o.poisoned || o.trial == "" {
+	if !o.conduct.CaptureBeforeClose || !o.unpaid() || o.poisoned || o.trial == "" ||
+		o.expired(p.ports.Clock.Now()) {
 		return
 	}
 	if err := p.capture(c.ctx, o, o.trial); err == nil {

@@ -187,6 +187,7 @@ type refundReplyMoney struct {
 	SettlementTotal  int64  `json:"settlement_total"`
 	DiscountRefund   int64  `json:"discount_refund"`
 	Currency         string `json:"currency"`
+	RefundFee        int64  `json:"refund_fee"`
 }
 
 // refundObject is a refund as answers show it.
