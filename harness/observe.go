@@ -197,6 +197,7 @@ func (o *observation) look(ctx context.Context) (rested int, err error) {
 	now := o.setting.Clock.Now()
 	o.alive += min(now.Sub(o.looked), 3*beat)
 	o.looked = now
+	o.noteJourneys() // before the links: a journey that ends meanwhile was not quiet
 	activity, err := o.env.Gateway().Activity(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("look at the links: %w", err)
@@ -237,13 +238,7 @@ func (t *observed) isRested() bool {
 func (o *observation) next(t *observed, sound bool, activity proxy.Activity, outstanding int) quiesce.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.journeyOver && t.over == 0 {
-		t.over = o.alive
-		if t.healed { // a canary has come home; the bound begins anew
-			t.healedAt = o.alive
-		}
-	}
-	seen := quiesce.Seen{JourneyOver: t.journeyOver, KeptBack: t.keptBack, SinceOver: o.alive - t.over, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
+	seen := quiesce.Seen{JourneyOver: t.over > 0, KeptBack: t.keptBack, SinceOver: o.alive - t.over, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
 		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, Hurried: t.hurried, BooksFinal: t.standing.Final}
 	if t.healed {
 		seen.SinceHealed = o.alive - t.healedAt
@@ -273,11 +268,25 @@ func (o *observation) lookAtOrders(ctx context.Context, activity map[faults.Tria
 	asking.Wait()
 }
 
+// noteJourneys notes which journeys are over, and since when.
+func (o *observation) noteJourneys() {
+	for _, t := range o.trials {
+		t.mu.Lock()
+		if t.journeyOver && t.over == 0 {
+			t.over = o.alive
+			if t.healed { // a canary has come home; the bound begins anew
+				t.healedAt = o.alive
+			}
+		}
+		t.mu.Unlock()
+	}
+}
+
 func (o *observation) worthALook(t *observed, activity proxy.Activity) bool {
 	now := o.setting.Clock.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.rested || !t.journeyOver || !t.healed || activity.InFlight > 0 || activity.Idle.Std() < o.rule.Longest {
+	if t.rested || t.over == 0 || !t.healed || activity.InFlight > 0 || activity.Idle.Std() < o.rule.Longest {
 		return false
 	}
 	quietSince := now.Add(-activity.Idle.Std())
