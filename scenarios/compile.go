@@ -211,7 +211,7 @@ func (g *group) batch(id string, random *rand.Rand) (Batch, error) {
 			drawn[i].Total = payment.Fen(minor)
 		}
 		drawn[i].Lines = linesFor(drawn[i].Total.Minor, random)
-		drawn[i] = settle(drawn[i], batch.Disturbs)
+		drawn[i] = decide(drawn[i], batch.Disturbs)
 	}
 	if !g.together {
 		random.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })

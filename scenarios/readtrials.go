@@ -145,7 +145,7 @@ func (r *reader) pins(path string, trial *Trial, n node) {
 		checkPlace(&r.list, at, r.systems, line)
 		trial.Pins = append(trial.Pins, pin)
 	}
-	worked := settle(*trial, false)
+	worked := decide(*trial, false)
 	for i := range trial.Pins {
 		if !said[i] {
 			trial.Pins[i].Required = worked.Pins[i].Required

@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/payment"
 )
 
-// settle names the pins of a trial that have no name yet and decides which
+// decide names the pins of a trial that have no name yet and decides which
 // are required: those whose place every fault-free observation reaches, and
 // that nothing in the trial or around it can keep from firing. A required pin
 // that does not fire makes a run inconclusive, so what is doubtful is optional.
-func settle(t Trial, disturbed bool) Trial {
+func decide(t Trial, disturbed bool) Trial {
 	t.Pins = slices.Clone(t.Pins)
 	for i := range t.Pins {
 		pin := &t.Pins[i]
@@ -19,7 +20,7 @@ func settle(t Trial, disturbed bool) Trial {
 		}
 		pin.Required = reachOf(t, *pin) == surely && selfReliant(*pin) && (!disturbed || stops(*pin))
 		for j, other := range t.Pins {
-			if i != j && preempts(other, *pin) {
+			if i != j && preempts(t, other, *pin) {
 				pin.Required = false
 			}
 		}
@@ -63,20 +64,23 @@ func harmless(fault string) bool {
 
 // preempts reports whether another pin may keep this one from firing: it harms,
 // and it does so earlier on the trial's way, or at the same message.
-func preempts(other, pin faults.Pin) bool {
+func preempts(t Trial, other, pin faults.Pin) bool {
 	if harmless(other.Fault) {
 		return other.Fault == pin.Fault && other.At != nil && pin.At != nil && *other.At == *pin.At
 	}
-	return rank(other) <= rank(pin)
+	return rank(t, other) <= rank(t, pin)
 }
 
 // rank is how far along a trial's way a pin acts. Places that may come at any
 // time count as early when they harm.
-func rank(pin faults.Pin) int {
+func rank(t Trial, pin faults.Pin) int {
 	if pin.Payment != nil {
 		switch pin.Fault {
-		case "unknown-outcome":
-			return operationRank(faults.PayCode)
+		case "unknown-outcome": // of the pay-type call, or else of the refund
+			if t.Method == payment.MethodBarcode {
+				return operationRank(faults.PayCode)
+			}
+			return operationRank(faults.Refund)
 		case "decline":
 			return operationRank(faults.NotifyPayment) - 3
 		case "notify-never", "notify-many":

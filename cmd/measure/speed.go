@@ -14,8 +14,8 @@ import (
 // minute: from the first trial's first record to the last trial's rest, and
 // from beginning to end with opening and closing.
 func (m measuring) speed() error {
-	fmt.Println("| environment | trials | opening | observing | trials per minute | findings |")
-	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Println("| environment | trials | opening | observing | trials per minute | verdict | required pins fired |")
+	fmt.Println("| --- | ---: | ---: | ---: | ---: | --- | ---: |")
 	for _, environment := range []string{"local", "docker"} {
 		results, err := os.MkdirTemp("", "payquake-speed-")
 		if err != nil {
@@ -24,7 +24,7 @@ func (m measuring) speed() error {
 		defer os.RemoveAll(results)
 		result, err := m.run(results, "mixed", "--environment", environment)
 		if err != nil {
-			fmt.Printf("| %s | – | – | – | – | %s |\n", environment, "did not run")
+			fmt.Printf("| %s | – | – | – | – | did not run | – |\n", environment)
 			fmt.Fprintln(os.Stderr, err)
 			continue
 		}
@@ -33,8 +33,12 @@ func (m measuring) speed() error {
 			return err
 		}
 		trials := result.verdict.Counts.Begun
-		fmt.Printf("| %s | %d | %.1f s | %.1f s | %.0f | %d |\n", environment, trials, opening.Seconds(), observing.Seconds(),
-			float64(trials)/observing.Minutes(), len(result.verdict.Findings))
+		pins := result.verdict.Pins
+		fmt.Printf("| %s | %d | %.1f s | %.1f s | %.0f | %s | %d of %d |\n", environment, trials, opening.Seconds(), observing.Seconds(),
+			float64(trials)/observing.Minutes(), result.verdict.Outcome, pins.RequiredFired, pins.Required)
+		for _, reason := range result.verdict.Reasons {
+			fmt.Fprintln(os.Stderr, environment+": "+reason)
+		}
 	}
 	return nil
 }
