@@ -45,7 +45,7 @@ type Scale struct {
 
 const (
 	usualTrials   = 10
-	usualInFlight = 64
+	usualInFlight = 40
 	maxInFlight   = 512
 	maxTrials     = 100_000
 )

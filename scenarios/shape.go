@@ -59,7 +59,7 @@ func topFields() []field {
 func loadFields() []field {
 	return []field{
 		{"trials", countField, "how many trials are drawn (10; 0 if trials: lists some)"},
-		{"inFlight", countField, "how many of them run at a time (64)"},
+		{"inFlight", countField, "how many of them run at a time (40)"},
 		{"oneBatch", flagField, "all trials run side by side, even those that stop a process under the others (false)"},
 		{"providers", many(providerField), "the providers that are paid with, in turn (all)"},
 		{"methods", many(methodField), "the ways to pay, in turn (all but barcode, which shoppers who scan use)"},

@@ -34,12 +34,25 @@ func engine(t *testing.T) {
 // merchant, in containers, with nothing left behind.
 func TestSuite_HoldsInContainers(t *testing.T) {
 	engine(t)
-	result := payquake(t, "run", "suite", "--environment", "docker")
+	result := conclusive(t, t.TempDir(), "run", "suite", "--environment", "docker")
 	require.Equal(t, 0, result.code, "%s\n%s", result.out, result.err)
 	require.Equal(t, invariants.Held, result.verdict.Outcome)
 	require.Equal(t, "docker", result.verdict.Environment)
 	require.Equal(t, result.verdict.Pins.Required, result.verdict.Pins.RequiredFired)
 	require.Empty(t, left(t, result.verdict.Run), "containers and networks of the run")
+}
+
+// conclusive runs the program, and once more if the run proved nothing: on a
+// machine that is busy with something else a message may not come in time. Two
+// such runs are no accident.
+func conclusive(t *testing.T, folder string, arguments ...string) ran {
+	t.Helper()
+	result := payquakeIn(t, folder, arguments...)
+	if result.code == 3 {
+		t.Logf("inconclusive, running again: %v", result.verdict.Reasons)
+		result = payquakeIn(t, folder, arguments...)
+	}
+	return result
 }
 
 // left lists what of a run is still at the engine.
@@ -64,7 +77,7 @@ func TestBug_IsFoundByItsScenario(t *testing.T) {
 				return strings.Contains(bug.Invariant, f.Invariant)
 			})
 			require.GreaterOrEqual(t, promised, 0, "%s promises %s:\n%s", bug.Name, bug.Invariant, result.out)
-			correct := payquake(t, "run", "bugs/"+bug.Name, "--environment", "local")
+			correct := conclusive(t, t.TempDir(), "run", "bugs/"+bug.Name, "--environment", "local")
 			require.Equal(t, 0, correct.code, "the correct merchant is accused:\n%s", correct.out)
 		})
 	}
@@ -98,7 +111,7 @@ func TestPlan_FiresTheSamePinsEveryTime(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(folder, "pins.yaml"), []byte(pinsScenario), 0o644))
 			var first []string
 			for range 5 {
-				result := payquakeIn(t, folder, "run", "pins.yaml", "--environment", environment)
+				result := conclusive(t, folder, "run", "pins.yaml", "--environment", environment)
 				require.Equal(t, 0, result.code, "%s\n%s", result.out, result.err)
 				fired := slices.Sorted(slices.Values(result.verdict.Pins.RequiredFiredIDs))
 				if first == nil {
