@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/journal"
@@ -92,6 +93,13 @@ var (
 	ErrDeclined    = errors.New("the payment was declined")
 	ErrUnknownPart = errors.New("the trial is not cast")
 )
+
+// Ports is what a provider needs of its surroundings.
+type Ports struct {
+	Recorder Recorder
+	Courier  Courier
+	Clock    clock.Clock
+}
 
 // Recorder takes the records a provider makes: the source's number, the time
 // and the trace are the recorder's business.

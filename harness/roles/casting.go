@@ -41,7 +41,7 @@ func (c ProviderConfig) open(recorder providers.Recorder, courier providers.Cour
 	if c.WeChatPay == nil {
 		return nil, errNoProvider
 	}
-	return wechatpay.New(*c.WeChatPay, wechatpay.Ports{Recorder: recorder, Courier: courier, Clock: system})
+	return wechatpay.New(*c.WeChatPay, providers.Ports{Recorder: recorder, Courier: courier, Clock: system})
 }
 
 // callLink and notifyLink are a provider's two links.

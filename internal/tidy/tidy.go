@@ -38,7 +38,8 @@ func (c Complaint) String() string { return c.Place + ": " + c.What }
 // everything below a path that ends in a slash. What is not listed here is
 // forbidden. Packages below harness and cmd import what they conduct and wire.
 func mayImport() map[string][]string {
-	dialect := []string{"payment", "faults", "journal", "faults/proxy", "providers", "providers/ledger", "clock"}
+	dialect := []string{"payment", "faults", "journal", "faults/proxy", "providers", "providers/keys",
+		"providers/ledger", "providers/surgery", "clock"}
 	judge := []string{"payment", "faults", "journal", "scenarios"}
 	return map[string][]string{
 		"payment": {}, "telemetry": {}, "clock": {},
@@ -48,15 +49,21 @@ func mayImport() map[string][]string {
 		"invariants":          judge,
 		"reports":             append(slices.Clone(judge), "invariants"),
 		"faults/proxy":        {"payment", "faults", "journal", "telemetry", "clock"},
-		"providers":           {"payment", "faults", "journal", "faults/proxy"},
+		"providers":           {"payment", "faults", "journal", "faults/proxy", "clock"},
+		"providers/keys":      {},
+		"providers/surgery":   {"faults", "faults/proxy"},
 		"providers/ledger":    {"payment", "faults", "journal", "clock"},
 		"providers/wechatpay": dialect,
+		"providers/alipay":    dialect,
+		"providers/unionpay":  dialect,
 		"merchant":            {"payment", "telemetry"},
 		"merchant/wechatpay":  {"merchant", "payment"},
+		"merchant/alipay":     {"merchant", "payment"},
+		"merchant/unionpay":   {"merchant", "payment"},
 		"merchant/bugs":       {"merchant", "payment"},
 		// A scripted provider for the tests of the merchant's packages.
 		"merchant/internal/scripted": {"merchant", "payment"},
-		"merchant/shop":              {"merchant", "merchant/wechatpay", "merchant/bugs", "payment"},
+		"merchant/shop":              {"merchant", "merchant/alipay", "merchant/unionpay", "merchant/wechatpay", "merchant/bugs", "payment"},
 		"harness/roles":              {"faults", "faults/proxy", "journal", "payment", "providers", "providers/", "telemetry", "clock"},
 		"internal/tidy":              {},
 	}

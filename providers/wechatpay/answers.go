@@ -11,6 +11,7 @@ import (
 
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // encode writes JSON as the provider does: no HTML escapes, no final newline.
@@ -75,7 +76,7 @@ func (d desk) dressed(status, internal int, body []byte) *proxy.Answer {
 		proxy.HeaderLine{Name: "Keep-Alive", Value: "timeout=8"},
 		proxy.HeaderLine{Name: "Cache-Control", Value: "no-cache, must-revalidate"},
 		proxy.HeaderLine{Name: "X-Content-Type-Options", Value: "nosniff"},
-		proxy.HeaderLine{Name: "Request-ID", Value: strings.ToUpper("08"+randomHex(38)) + "-" + strconv.Itoa(internal)},
+		proxy.HeaderLine{Name: "Request-ID", Value: strings.ToUpper("08"+keys.Hex(38)) + "-" + strconv.Itoa(internal)},
 		proxy.HeaderLine{Name: "Content-Language", Value: "zh-CN"})
 	return &proxy.Answer{Status: status, Reason: http.StatusText(status), Header: header, Body: body}
 }
@@ -89,8 +90,8 @@ func (d desk) sign(answer *proxy.Answer, asked string) error {
 
 // signWith signs a body of the provider's and sets the five headers.
 func signWith(header *proxy.Header, key *identity, timestamp string, body []byte) error {
-	nonce := randomHex(32)
-	signature, err := sign(key.pair, answerMessage(timestamp, nonce, body))
+	nonce := keys.Hex(32)
+	signature, err := keys.Sign(key.pair, answerMessage(timestamp, nonce, body))
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // The configuration of most tests, generated once: keys cost time.
@@ -62,7 +63,7 @@ func open(t *testing.T, change func(*Config), parts ...providers.Part) *bench {
 	}
 	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1",
 		status: func(int) (int, error) { return 200, nil }}
-	provider, err := New(config, Ports{Recorder: b, Courier: b, Clock: clock.System{}})
+	provider, err := New(config, providers.Ports{Recorder: b, Courier: b, Clock: clock.System{}})
 	require.NoError(t, err)
 	b.provider = provider
 	if len(parts) == 0 {
@@ -124,7 +125,7 @@ func (a answer) text(name string) string { text, _ := a.body[name].(string); ret
 // authorize signs a request as a merchant's client does.
 func authorize(t testing.TB, merchant Merchant, at time.Time, method, target, body string) string {
 	t.Helper()
-	key, err := readPrivate(merchant.PrivateKey)
+	key, err := keys.ReadPrivate(merchant.PrivateKey)
 	require.NoError(t, err)
 	timestamp := fmt.Sprint(at.Unix())
 	digest := sha256.Sum256([]byte(method + "\n" + target + "\n" + timestamp + "\nNONCE\n" + body + "\n"))
@@ -182,13 +183,13 @@ func platformKey(t testing.TB, config Config, serial string) *rsa.PublicKey {
 	if serial == config.Platform.PublicKeyID && serial != "" {
 		credentials, err := config.Credentials(config.Merchants[0].MchID)
 		require.NoError(t, err)
-		key, err := readPublic(credentials.PublicKey)
+		key, err := keys.ReadPublic(credentials.PublicKey)
 		require.NoError(t, err)
 		return key
 	}
 	for _, each := range config.Platform.Certificates {
 		if each.Serial == serial {
-			key, err := certificateKey(each.PEM)
+			_, key, err := keys.CertificateKey(each.PEM)
 			require.NoError(t, err)
 			return key
 		}

@@ -1,6 +1,10 @@
 package wechatpay
 
-import "time"
+import (
+	"time"
+
+	"github.com/payquake/payquake/providers/keys"
+)
 
 // sealedCertificate is one item of GET /v3/certificates (§2.4).
 type sealedCertificate struct {
@@ -28,7 +32,7 @@ func (p *Provider) certificates(c call) (reply, *failure) {
 		if !valid(each.certificate, now) {
 			continue
 		}
-		nonce := letters(nonceLength)
+		nonce := keys.Letters(nonceLength)
 		sealed, err := seal(c.account.APIv3Key, nonce, "certificate", []byte(each.certificate.PEM))
 		if err != nil {
 			return reply{}, systemError()

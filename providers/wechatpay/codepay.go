@@ -91,9 +91,7 @@ func (p *Provider) charge(c call, o *order, shown *code) (reply, *failure) {
 		}
 		return reply{}, coded(0, "NOT_ENOUGH")
 	}
-	if o.conduct.UnknownOutcome && !o.unknown {
-		o.unknown = true
-		p.shown(c.ctx, o, unknownOutcome)
+	if o.behaviour.HidesOutcome(c.ctx) {
 		return reply{}, systemError()
 	}
 	return reply{200, encode(o.transaction(o.state))}, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // Config is everything that a provider and a gateway must agree on for one
@@ -62,7 +63,7 @@ type Merchant struct {
 // certificates, or both while a merchant migrates.
 type Platform struct {
 	PublicKeyID  string                `json:"publicKeyID,omitempty"`
-	PublicKey    *Key                  `json:"publicKey,omitempty"`
+	PublicKey    *keys.Key             `json:"publicKey,omitempty"`
 	Certificates []PlatformCertificate `json:"certificates,omitempty"`
 }
 
@@ -72,7 +73,7 @@ type Platform struct {
 type PlatformCertificate struct {
 	Serial    string    `json:"serial"`
 	PEM       string    `json:"pem"`
-	Key       Key       `json:"key"`
+	Key       keys.Key  `json:"key"`
 	Effective time.Time `json:"effective"`
 	Expires   time.Time `json:"expires"`
 }
@@ -109,7 +110,7 @@ func (c Config) Credentials(mchid string) (MerchantCredentials, error) {
 		view := MerchantCredentials{Mode: c.Mode, MchID: m.MchID, AppID: m.AppID, Serial: m.Serial,
 			Certificate: m.Certificate, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key}
 		if c.Platform.PublicKey != nil {
-			text, err := publicPEM(c.Platform.PublicKey)
+			text, err := c.Platform.PublicKey.PublicPEM()
 			if err != nil {
 				return MerchantCredentials{}, fmt.Errorf("write the platform's public key: %w", err)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // Dialect reads and changes the messages between merchants and WeChat Pay. One
@@ -22,8 +23,8 @@ type Dialect struct {
 	ring     *keyring
 	desk     desk
 	clock    clock.Clock
-	private  map[string]crypto.Signer // the merchants' keys, by mchid
-	stranger func() (*signer, error)  // a key that nobody knows, made when first asked for
+	private  map[string]crypto.Signer     // the merchants' keys, by mchid
+	stranger func() (*keys.Signer, error) // a key that nobody knows, made when first asked for
 
 	mu       sync.Mutex
 	notifyAt map[string]string // by mchid: where it last wanted to be notified
@@ -41,18 +42,18 @@ func NewDialect(config Config) (*Dialect, error) {
 	made := &Dialect{ring: ring, clock: clock.System{}, private: map[string]crypto.Signer{},
 		notifyAt: map[string]string{}}
 	made.desk = desk{ring, made.clock}
-	made.stranger = sync.OnceValues(func() (*signer, error) {
-		key, err := generateFast()
+	made.stranger = sync.OnceValues(func() (*keys.Signer, error) {
+		key, err := keys.GenerateFast()
 		if err != nil {
 			return nil, err
 		}
-		return key.signer()
+		return key.Signer()
 	})
 	for _, merchant := range config.Merchants {
 		if merchant.PrivateKey == "" {
 			continue
 		}
-		key, err := readPrivate(merchant.PrivateKey)
+		key, err := keys.ReadPrivate(merchant.PrivateKey)
 		if err != nil {
 			return nil, fmt.Errorf("%w: private key of merchant %s: %w", ErrBadConfig, merchant.MchID, err)
 		}
@@ -122,7 +123,7 @@ func (d *Dialect) whoAsks(r *proxy.Request, facts *journal.Facts) {
 	}
 	who, known := d.ring.merchants[said.mchID]
 	message := requestMessage(r.Method, r.Target, said.timestamp, said.nonce, r.Body)
-	if known && who.Serial == said.serial && fresh(said.timestamp, d.clock.Now()) && verifies(who.key, message, said.signature) {
+	if known && who.Serial == said.serial && fresh(said.timestamp, d.clock.Now()) && keys.Verifies(who.key, message, said.signature) {
 		facts.Signature = journal.SignatureValid
 	}
 }
@@ -140,7 +141,7 @@ func (d *Dialect) platformSigned(header proxy.Header, body []byte, facts *journa
 	if key == nil || !fresh(timestamp, d.clock.Now()) {
 		return
 	}
-	if verifies(&key.pair.public, answerMessage(timestamp, header.First(headerNonce), body), signature) {
+	if keys.Verifies(key.pair.Key(), answerMessage(timestamp, header.First(headerNonce), body), signature) {
 		facts.Signature = journal.SignatureValid
 	}
 }

@@ -2,7 +2,6 @@ package wechatpay
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -446,19 +445,4 @@ func TestDialect_BodiesAreMasked(t *testing.T) {
 	require.NotContains(t, l.dialect.Body(scanned.request, scanned.answer), "openid\":\"o"+strings.Repeat("x", 27))
 	require.Equal(t, "(3 bytes that are no JSON object)", l.dialect.Body(&proxy.Request{Body: []byte("a b")}, nil))
 	require.Empty(t, l.dialect.Body(scanned.request, &proxy.Answer{Status: http.StatusNoContent}))
-}
-
-func TestLocate_KeepsEveryOtherByte(t *testing.T) {
-	const text = "{ \"a\" : {\"x\":[1,{\"b\":2}], \"b\" :\t7 , \"c\":null},\n\"b\":\"no\" }"
-	where, err := locate([]byte(text), "a", "b")
-	require.NoError(t, err)
-	require.Equal(t, strings.Replace(text, "\t7", "\t8", 1), string(where.replaced([]byte(text), "8")))
-	require.Equal(t, "{ \"a\" : {\"x\":[1,{\"b\":2}] , \"c\":null},\n\"b\":\"no\" }", string(where.removed([]byte(text))))
-	first, err := locate([]byte(text), "a", "x")
-	require.NoError(t, err)
-	require.True(t, json.Valid(first.removed([]byte(text))))
-	for _, bad := range []string{"", "[]", `{"a":1`, `{"a":{}}`, `{"b":{"b":1}}`} {
-		_, err := locate([]byte(bad), "a", "b")
-		require.True(t, errors.Is(err, errNoMember), bad)
-	}
 }

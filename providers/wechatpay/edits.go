@@ -10,6 +10,8 @@ import (
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/providers/keys"
+	"github.com/payquake/payquake/providers/surgery"
 )
 
 // staleBy is how old an expired signature's timestamp is: twice the window.
@@ -75,11 +77,11 @@ func (d *Dialect) editedNotification(r *proxy.Request, change faults.AmountChang
 	if err != nil {
 		return nil, err
 	}
-	where, err := locate(r.Body, "resource", "ciphertext")
+	where, err := surgery.Locate(r.Body, "resource", "ciphertext")
 	if err != nil {
 		return nil, proxy.ErrCannotEdit
 	}
-	return where.replaced(r.Body, `"`+hidden+`"`), nil
+	return where.Replaced(r.Body, `"`+hidden+`"`), nil
 }
 
 // EditAnswer implements proxy.Dialect.
@@ -135,7 +137,7 @@ func (d *Dialect) changeAuthorization(r *proxy.Request, change faults.SignatureC
 		r.Header.Remove("Authorization")
 		return nil
 	case faults.SignatureBroken:
-		replace("signature", said.signature, broken(said.signature))
+		replace("signature", said.signature, keys.Broken(said.signature))
 	case faults.SignatureWrongSerial:
 		replace("serial_no", said.serial, bogusSerial(said.serial))
 	case faults.SignatureExpiredTimestamp:
@@ -147,7 +149,7 @@ func (d *Dialect) changeAuthorization(r *proxy.Request, change faults.SignatureC
 		if err != nil {
 			return err
 		}
-		again, err := sign(pair, requestMessage(r.Method, r.Target, timestamp, said.nonce, r.Body))
+		again, err := keys.Sign(pair, requestMessage(r.Method, r.Target, timestamp, said.nonce, r.Body))
 		if err != nil {
 			return err
 		}
@@ -187,11 +189,11 @@ func (d *Dialect) changeSignature(header *proxy.Header, body []byte, change faul
 			header.Remove(name)
 		}
 	case faults.SignatureBroken:
-		header.Set(headerSignature, broken(was))
+		header.Set(headerSignature, keys.Broken(was))
 	case faults.SignatureWrongSerial:
 		header.Set(headerSerial, bogusSerial(header.First(headerSerial)))
 	case faults.SignatureProbe:
-		header.Set(headerSignature, probePrefix+base64.StdEncoding.EncodeToString(randomBytes(keyBits/8)))
+		header.Set(headerSignature, probePrefix+base64.StdEncoding.EncodeToString(keys.Random(keys.Bits/8)))
 	case faults.SignatureResigned, faults.SignatureWrongKey, faults.SignatureExpiredTimestamp:
 		return d.signAgain(header, body, change)
 	default:
@@ -218,7 +220,7 @@ func (d *Dialect) signAgain(header *proxy.Header, body []byte, change faults.Sig
 	case faults.SignatureExpiredTimestamp:
 		timestamp = stale(d.clock.Now())
 	}
-	signature, err := sign(pair, answerMessage(timestamp, header.First(headerNonce), body))
+	signature, err := keys.Sign(pair, answerMessage(timestamp, header.First(headerNonce), body))
 	if err != nil {
 		return err
 	}
@@ -229,14 +231,3 @@ func (d *Dialect) signAgain(header *proxy.Header, body []byte, change faults.Sig
 
 // stale is a timestamp that no receiver may accept any more.
 func stale(now time.Time) string { return strconv.FormatInt(now.Add(-staleBy).Unix(), 10) }
-
-// broken is the signature with one bit of one byte changed: still base64, of
-// the same length, and wrong.
-func broken(signature string) string {
-	raw, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil || len(raw) == 0 {
-		return "A" + signature
-	}
-	raw[len(raw)/2] ^= 1
-	return base64.StdEncoding.EncodeToString(raw)
-}

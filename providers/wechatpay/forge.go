@@ -7,6 +7,7 @@ import (
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // errNoForgery says that an exchange begins no payment to forge about.
@@ -44,7 +45,7 @@ func (d *Dialect) fiction(scene scene, who *account, body reading, total int64) 
 	now := d.clock.Now()
 	openID := body.text("payer", "openid")
 	if openID == "" {
-		openID = "o" + letters(27)
+		openID = "o" + keys.Letters(27)
 	}
 	attach := body.text("attach")
 	plain := encode(transaction{MchID: who.MchID, AppID: body.text("appid"), OutTradeNo: body.text("out_trade_no"),

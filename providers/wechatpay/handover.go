@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // handover is what a merchant's page or app hands to the wallet: a prepay id
@@ -66,7 +68,7 @@ var errHandover = errors.New("the handover is not signed by the order's merchant
 
 // verify reports why the phone refuses to pay.
 func (h handover) verify(o *order) error {
-	if h.appID != o.params.AppID || !verifies(o.account.key, h.message(), h.signature) {
+	if h.appID != o.params.AppID || !keys.Verifies(o.account.key, h.message(), h.signature) {
 		return errHandover
 	}
 	return nil

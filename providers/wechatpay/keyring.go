@@ -2,12 +2,12 @@ package wechatpay
 
 import (
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // keyring is a Config ready for use: keys parsed, merchants by number.
@@ -28,7 +28,7 @@ type account struct {
 // Wechatpay-Serial gives it.
 type identity struct {
 	serial string
-	pair   *signer
+	pair   *keys.Signer
 }
 
 // datedIdentity is a platform certificate with its key.
@@ -41,18 +41,18 @@ type datedIdentity struct {
 func newKeyring(config Config) (*keyring, error) {
 	ring := &keyring{config: config, merchants: map[string]*account{}}
 	if platform := config.Platform; platform.PublicKey != nil {
-		pair, err := platform.PublicKey.signer()
+		pair, err := platform.PublicKey.Signer()
 		if err != nil {
 			return nil, fmt.Errorf("%w: platform public key: %w", ErrBadConfig, err)
 		}
 		ring.public = &identity{serial: platform.PublicKeyID, pair: pair}
 	}
 	for _, certificate := range config.Platform.Certificates {
-		pair, err := certificate.Key.signer()
+		pair, err := certificate.Key.Signer()
 		if err != nil {
 			return nil, fmt.Errorf("%w: platform certificate %s: %w", ErrBadConfig, certificate.Serial, err)
 		}
-		if key, err := certificateKey(certificate.PEM); err != nil || !key.Equal(&pair.public) {
+		if _, key, err := keys.CertificateKey(certificate.PEM); err != nil || !key.Equal(pair.Key()) {
 			return nil, fmt.Errorf("%w: platform certificate %s is not of its key", ErrBadConfig, certificate.Serial)
 		}
 		ring.certified = append(ring.certified, datedIdentity{identity{certificate.Serial, pair}, certificate})
@@ -81,7 +81,7 @@ func (r *keyring) add(merchant Merchant) error {
 	if _, twice := r.merchants[merchant.MchID]; twice {
 		return errors.New("listed twice")
 	}
-	key, err := readPublic(merchant.PublicKey)
+	key, err := keys.ReadPublic(merchant.PublicKey)
 	if err != nil {
 		return err
 	}
@@ -166,25 +166,7 @@ func (r *keyring) named(serial string) *identity {
 // bogusSerial is a serial of the same kind as the given one that nobody has.
 func bogusSerial(serial string) string {
 	if strings.HasPrefix(serial, "PUB_KEY_ID_") {
-		return "PUB_KEY_ID_09" + digits(32)
+		return "PUB_KEY_ID_09" + keys.Digits(32)
 	}
-	return strings.ToUpper("7" + randomHex(40)[1:])
-}
-
-// certificateKey reads the public key out of a certificate, to check that
-// certificates and keys belong together.
-func certificateKey(text string) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errNotRSA
-	}
-	parsed, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse a certificate: %w", err)
-	}
-	key, ok := parsed.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return nil, errNotRSA
-	}
-	return key, nil
+	return strings.ToUpper("7" + keys.Hex(40)[1:])
 }

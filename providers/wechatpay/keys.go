@@ -6,13 +6,12 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"time"
 
 	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // Keys generates the identities of a run.
@@ -38,7 +37,7 @@ func (k Keys) Platform(publicKey, certificate bool) (Platform, error) {
 		if err != nil {
 			return Platform{}, err
 		}
-		platform.PublicKeyID, platform.PublicKey = "PUB_KEY_ID_01"+digits(32), &key
+		platform.PublicKeyID, platform.PublicKey = "PUB_KEY_ID_01"+keys.Digits(32), &key
 	}
 	if certificate {
 		made, err := k.Certificate(k.Clock.Now().Add(-certificateSlack))
@@ -57,7 +56,7 @@ func (k Keys) Certificate(effective time.Time) (PlatformCertificate, error) {
 	if err != nil {
 		return PlatformCertificate{}, err
 	}
-	pair, err := key.signer()
+	pair, err := key.Signer()
 	if err != nil {
 		return PlatformCertificate{}, err
 	}
@@ -71,17 +70,17 @@ func (k Keys) Certificate(effective time.Time) (PlatformCertificate, error) {
 }
 
 // platformKey makes a key of the kind that was chosen.
-func (k Keys) platformKey() (Key, error) {
+func (k Keys) platformKey() (keys.Key, error) {
 	if k.Standard {
-		return generateStandard()
+		return keys.GenerateStandard()
 	}
-	return generateFast()
+	return keys.GenerateFast()
 }
 
 // Merchant makes a merchant account. Its key is an ordinary one: every
 // client's library must load it.
 func (k Keys) Merchant(mchid string) (Merchant, error) {
-	pair, err := rsa.GenerateKey(rand.Reader, keyBits)
+	pair, err := rsa.GenerateKey(rand.Reader, keys.Bits)
 	if err != nil {
 		return Merchant{}, fmt.Errorf("generate an RSA key: %w", err)
 	}
@@ -98,9 +97,9 @@ func (k Keys) Merchant(mchid string) (Merchant, error) {
 	if err != nil {
 		return Merchant{}, err
 	}
-	return Merchant{MchID: mchid, AppID: "wx" + randomHex(16), Name: "payquake shop " + mchid, Serial: serial,
-		Certificate: certificate, PublicKey: inPEM("PUBLIC KEY", public), PrivateKey: inPEM("PRIVATE KEY", private),
-		APIv3Key: randomHex(32)}, nil
+	return Merchant{MchID: mchid, AppID: "wx" + keys.Hex(16), Name: "payquake shop " + mchid, Serial: serial,
+		Certificate: certificate, PublicKey: keys.PEM("PUBLIC KEY", public), PrivateKey: keys.PEM("PRIVATE KEY", private),
+		APIv3Key: keys.Hex(32)}, nil
 }
 
 // certify makes a self-signed certificate. Its serial has 40 hexadecimal
@@ -108,7 +107,7 @@ func (k Keys) Merchant(mchid string) (Merchant, error) {
 // differently (protocol wechatpay §1), nor with a digit from 8 on, because
 // DER would then need a 21st byte, which RFC 5280 forbids.
 func certify(name pkix.Name, pair crypto.Signer, from time.Time) (serial, text string, err error) {
-	number := randomBytes(20)
+	number := keys.Random(20)
 	number[0] = 0x10 | number[0]&0x6f
 	template := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(number), Subject: name,
 		NotBefore: from, NotAfter: from.Add(certificateLife), BasicConstraintsValid: true,
@@ -118,60 +117,5 @@ func certify(name pkix.Name, pair crypto.Signer, from time.Time) (serial, text s
 	if err != nil {
 		return "", "", fmt.Errorf("make the certificate of %s: %w", name.CommonName, err)
 	}
-	return fmt.Sprintf("%X", number), inPEM("CERTIFICATE", der), nil
-}
-
-// inPEM writes one PEM block.
-func inPEM(kind string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-}
-
-// publicPEM writes the public half of a key.
-func publicPEM(key *Key) (string, error) {
-	pair, err := key.signer()
-	if err != nil {
-		return "", err
-	}
-	der, err := x509.MarshalPKIXPublicKey(&pair.public)
-	if err != nil {
-		return "", err
-	}
-	return inPEM("PUBLIC KEY", der), nil
-}
-
-// errNotRSA says that a text is no RSA key.
-var errNotRSA = errors.New("not an RSA key in PEM")
-
-// readPublic reads a PKIX public key.
-func readPublic(text string) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errNotRSA
-	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse a public key: %w", err)
-	}
-	key, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, errNotRSA
-	}
-	return key, nil
-}
-
-// readPrivate reads a PKCS#8 private key.
-func readPrivate(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errNotRSA
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse a private key: %w", err)
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return nil, errNotRSA
-	}
-	return key, nil
+	return fmt.Sprintf("%X", number), keys.PEM("CERTIFICATE", der), nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,38 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/payquake/payquake/clock"
+	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/keys"
 )
-
-func TestKeys_ManyPrimesSignAsOrdinaryOnes(t *testing.T) {
-	for name, generate := range map[string]func() (Key, error){"many primes": generateFast, "standard": generateStandard} {
-		t.Run(name, func(t *testing.T) {
-			key, err := generate()
-			require.NoError(t, err)
-			pair, err := key.signer()
-			require.NoError(t, err)
-			require.Equal(t, 2048, pair.public.N.BitLen())
-			for range 20 {
-				message := letters(50)
-				signature, err := sign(pair, message)
-				require.NoError(t, err)
-				require.True(t, verifies(&pair.public, message, signature))
-				require.False(t, verifies(&pair.public, message+".", signature))
-			}
-		})
-	}
-}
-
-func TestKeys_BadOnesAreRefused(t *testing.T) {
-	good, err := generateFast()
-	require.NoError(t, err)
-	for name, primes := range map[string][]string{
-		"none": nil, "too few": good.Primes[:7], "no number": {"xyz"}, "no prime": {"10"}, "one twice": {good.Primes[0], good.Primes[0]},
-		"no private exponent": {big.NewInt(65537*2 + 1).Text(16)},
-	} {
-		_, err := Key{Primes: primes}.signer()
-		require.Error(t, err, name)
-	}
-}
 
 func TestNewRun_TravelsAsJSON(t *testing.T) {
 	config, err := NewRun(RunSettings{Mode: CertificateMode, Merchants: 2, Factor: 1000, Options: Options{LegacyCodes: true}})
@@ -69,7 +39,7 @@ func TestNewRun_TravelsAsJSON(t *testing.T) {
 	require.Len(t, credentials.APIv3Key, 32)
 	require.Equal(t, read.Platform.Certificates[0].PEM, credentials.PlatformCertificate)
 	require.NotContains(t, string(encode(credentials)), "primes", "the platform's key stays with the platform")
-	_, err = readPrivate(credentials.PrivateKey)
+	_, err = keys.ReadPrivate(credentials.PrivateKey)
 	require.NoError(t, err)
 	_, err = read.Credentials("none")
 	require.ErrorIs(t, err, ErrUnknownMerchant)
@@ -88,11 +58,11 @@ func TestNew_RefusesBadConfigurations(t *testing.T) {
 		"a merchant twice":    func(c *Config) { c.Merchants = append(c.Merchants, c.Merchants[0]) },
 		"a merchant's key":    func(c *Config) { c.Merchants[0].PublicKey = "no key" },
 		"a merchant's serial": func(c *Config) { c.Merchants[0].Serial = "" },
-		"the platform's key":  func(c *Config) { c.Platform.PublicKey = &Key{} },
+		"the platform's key":  func(c *Config) { c.Platform.PublicKey = &keys.Key{} },
 	} {
 		config := testConfig(t)
 		spoil(&config)
-		_, err := New(config, Ports{Clock: clock.System{}})
+		_, err := New(config, providers.Ports{Clock: clock.System{}})
 		require.ErrorIs(t, err, ErrBadConfig, name)
 	}
 }
@@ -106,7 +76,7 @@ func TestOpenSSL_AgreesWithUs(t *testing.T) {
 	}
 	made, err := Keys{Clock: clock.System{}}.Certificate(time.Now().Add(-time.Hour))
 	require.NoError(t, err)
-	pair, err := made.Key.signer()
+	pair, err := made.Key.Signer()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	file := func(name string, content []byte) string {
@@ -114,10 +84,10 @@ func TestOpenSSL_AgreesWithUs(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 		return path
 	}
-	public, err := publicPEM(&made.Key)
+	public, err := made.Key.PublicPEM()
 	require.NoError(t, err)
 	message := answerMessage("1767225602", "nonce", []byte(`{"a":"测试"}`))
-	signature, err := sign(pair, message)
+	signature, err := keys.Sign(pair, message)
 	require.NoError(t, err)
 	certificate := file("certificate.pem", []byte(made.PEM))
 	run := func(arguments ...string) string {
@@ -139,14 +109,14 @@ func TestOpenSSL_AgreesWithUs(t *testing.T) {
 }
 
 func BenchmarkSign(b *testing.B) {
-	for name, generate := range map[string]func() (Key, error){"primes=8": generateFast, "primes=2": generateStandard} {
+	for name, generate := range map[string]func() (keys.Key, error){"primes=8": keys.GenerateFast, "primes=2": keys.GenerateStandard} {
 		b.Run(name, func(b *testing.B) {
 			key, err := generate()
 			require.NoError(b, err)
-			pair, err := key.signer()
+			pair, err := key.Signer()
 			require.NoError(b, err)
 			for b.Loop() {
-				if _, err := sign(pair, "message"); err != nil {
+				if _, err := keys.Sign(pair, "message"); err != nil {
 					b.Fatal(err)
 				}
 			}

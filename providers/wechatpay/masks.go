@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/providers"
 )
 
 // Body implements proxy.Dialect. Notifications are shown decrypted. A body
@@ -26,25 +27,7 @@ func (d *Dialect) Body(r *proxy.Request, a *proxy.Answer) string {
 			values["resource"] = opened.values
 		}
 	}
-	return string(encode(masked(values)))
-}
-
-// masked hides people and secrets, at any depth, in place.
-func masked(value any) any {
-	switch read := value.(type) {
-	case map[string]any:
-		for name, inner := range read {
-			read[name] = masked(inner)
-			if text, ok := inner.(string); ok && personal(name) {
-				read[name] = hint(text)
-			}
-		}
-	case []any:
-		for i, inner := range read {
-			read[i] = masked(inner)
-		}
-	}
-	return value
+	return string(encode(providers.Masked(values, personal)))
 }
 
 // personal names the members that say who somebody is or let somebody pay, and
@@ -57,14 +40,4 @@ func personal(name string) bool {
 	default:
 		return false
 	}
-}
-
-// hint leaves enough to tell two values apart by eye, and no more.
-func hint(text string) string {
-	const kept = 3
-	runes := []rune(text)
-	if len(runes) <= 2*kept {
-		return "***"
-	}
-	return string(runes[:kept]) + "***"
 }

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/providers/keys"
 	"github.com/payquake/payquake/providers/ledger"
 )
 
@@ -42,13 +43,13 @@ type news struct {
 
 // newNotificationID looks like the provider's own: a UUID-shaped word.
 func newNotificationID() string {
-	h := randomHex(32)
+	h := keys.Hex(32)
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
 // sealed is the body under an id.
 func (n news) sealed(id string) ([]byte, error) {
-	nonce := letters(nonceLength)
+	nonce := keys.Letters(nonceLength)
 	hidden, err := seal(n.apiKey, nonce, n.associated, n.plain)
 	if err != nil {
 		return nil, fmt.Errorf("seal notification %s: %w", id, err)
@@ -119,8 +120,7 @@ func (p *Provider) news(o *order, event, summary, kind string, plain []byte) new
 
 // announce hands news to the outbox, as the order's conduct bends it.
 func (p *Provider) announce(ctx context.Context, o *order, to string, told news, notification ledger.Notification) {
-	if o.conduct.NotifyNever {
-		p.shown(ctx, o, notifyNever)
+	if o.behaviour.Silent(ctx) {
 		return
 	}
 	id := newNotificationID()
@@ -128,8 +128,9 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 	if err != nil {
 		return // only an account without an APIv3 key: it gets none (§1)
 	}
-	notification.Copies, notification.Spacing = o.conduct.NotifyCopies, o.conduct.NotifySpacing
-	fresh := o.conduct.NotifyFreshIDs || p.options.VaryNotificationIDs
+	conduct := o.behaviour.Conduct()
+	notification.Copies, notification.Spacing = conduct.NotifyCopies, conduct.NotifySpacing
+	fresh := conduct.NotifyFreshIDs || p.options.VaryNotificationIDs
 	arose := trace.SpanContextFromContext(ctx) // deliveries belong to what they tell of
 	notification.Deliver = func(ctx context.Context, n int) ledger.Delivery {
 		ctx = trace.ContextWithSpanContext(ctx, arose)
@@ -143,7 +144,7 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 		}
 		if n == 1 && notification.Copies > 0 {
 			p.mu.Lock()
-			p.shown(ctx, o, notifyMany)
+			o.behaviour.Repeats(ctx)
 			p.mu.Unlock()
 		}
 		return p.deliver(ctx, notification, n, to, sent)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers"
 	"github.com/payquake/payquake/providers/ledger"
 )
 
@@ -96,13 +97,8 @@ type order struct {
 	// queries still do not know it (§3.3).
 	poisoned bool
 
-	trial    faults.Trial // empty until somebody is known to own it
-	conduct  faults.Conduct
-	pins     map[string]string
-	fired    map[string]bool
-	lag      int  // queries that still said unpaid
-	declines int  // tries that were refused
-	unknown  bool // the unknown outcome was told
+	trial     faults.Trial // empty until somebody is known to own it
+	behaviour *providers.Behaviour
 
 	scanner  faults.Trial // who scanned the native code first
 	awaiting *code        // the barcode that waits for a password
@@ -118,9 +114,7 @@ func (p *Provider) adopt(o *order, trial faults.Trial) {
 		return
 	}
 	o.trial = trial
-	if known, cast := p.cast[trial]; cast {
-		o.conduct, o.pins = known.next()
-	}
+	o.behaviour = p.roster.Next(trial)
 	p.book.Assign(o.key, trial)
 }
 

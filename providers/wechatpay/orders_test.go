@@ -12,6 +12,7 @@ import (
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 func TestPrepay_EachScene(t *testing.T) {
@@ -254,11 +255,11 @@ func TestWallet_Refusals(t *testing.T) {
 // The phone's check of what a page or an app hands over (protocol wechatpay §2.7).
 func TestWallet_VerifiesTheHandover(t *testing.T) {
 	b := open(t, nil)
-	key, err := readPrivate(b.merchant.PrivateKey)
+	key, err := keys.ReadPrivate(b.merchant.PrivateKey)
 	require.NoError(t, err)
 	prepay := b.call("POST", "/v3/pay/transactions/jsapi", b.order("order-0001", `,"amount"`, `,"payer":{"openid":"oUser"},"amount"`)).text("prepay_id")
 	page := handover{appID: b.merchant.AppID, timestamp: "1", nonce: "n", prepayID: prepay}
-	signature, err := sign(key, page.message())
+	signature, err := keys.Sign(key, page.message())
 	require.NoError(t, err)
 	parameters := map[string]string{"appId": page.appID, "timeStamp": "1", "nonceStr": "n", "package": "prepay_id=" + prepay,
 		"signType": "RSA", "paySign": signature}
@@ -270,7 +271,7 @@ func TestWallet_VerifiesTheHandover(t *testing.T) {
 	require.ErrorIs(t, err, providers.ErrUnknownCode)
 
 	fromApp := handover{appID: b.merchant.AppID, timestamp: "1", nonce: "n", prepayID: prepay, fromApp: true}
-	signature, err = sign(key, fromApp.message())
+	signature, err = keys.Sign(key, fromApp.message())
 	require.NoError(t, err)
 	text, err = json.Marshal(map[string]string{"appid": fromApp.appID, "partnerid": b.merchant.MchID, "prepayid": prepay,
 		"package": "Sign=WXPay", "noncestr": "n", "timestamp": "1", "sign": signature})

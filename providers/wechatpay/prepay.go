@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/keys"
 	"github.com/payquake/payquake/providers/ledger"
 )
 
@@ -163,12 +164,12 @@ func (p *Provider) issue(o *order) []byte {
 	prepay := newPrepayID(now)
 	switch o.scene {
 	case native:
-		shown := "weixin://wxpay/bizpayurl?pr=" + letters(9) + "zz"
+		shown := "weixin://wxpay/bizpayurl?pr=" + keys.Letters(9) + "zz"
 		p.codes[shown] = &code{order: o, until: now.Add(prepayLife)}
 		return encode(map[string]string{"code_url": shown})
 	case h5:
 		shown := "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=" + prepay +
-			"&package=" + strings.TrimLeft(digits(10), "0") + "7"
+			"&package=" + strings.TrimLeft(keys.Digits(10), "0") + "7"
 		p.codes[shown] = &code{order: o, until: now.Add(h5Life)}
 		return encode(map[string]string{"h5_url": shown})
 	default:

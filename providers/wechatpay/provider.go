@@ -8,18 +8,10 @@ import (
 
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
-	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
 	"github.com/payquake/payquake/providers/ledger"
 )
-
-// Ports is what the provider needs of its surroundings.
-type Ports struct {
-	Recorder providers.Recorder
-	Courier  providers.Courier
-	Clock    clock.Clock
-}
 
 // Provider is the mock of WeChat Pay.
 //
@@ -30,14 +22,14 @@ type Provider struct {
 	options Options
 	factor  float64
 	delay   time.Duration // of a refund, scaled
-	ports   Ports
+	ports   providers.Ports
 	desk    desk
 	book    *ledger.Book
 	agenda  *ledger.Agenda
 	outbox  *ledger.Outbox
 
 	mu           sync.Mutex
-	cast         map[faults.Trial]*part
+	roster       *providers.Roster
 	orders       map[ledger.Key]*order
 	transactions map[string]*order // by transaction_id
 	codes        map[string]*code
@@ -60,7 +52,7 @@ func Calendar() clock.Calendar {
 }
 
 // New opens the provider. It fails with ErrBadConfig.
-func New(config Config, ports Ports) (*Provider, error) {
+func New(config Config, ports providers.Ports) (*Provider, error) {
 	ring, err := newKeyring(config)
 	if err != nil {
 		return nil, err
@@ -75,7 +67,7 @@ func New(config Config, ports Ports) (*Provider, error) {
 		delay: clock.Scale(delay.Std(), config.Factor), ports: ports, desk: desk{ring, ports.Clock},
 		book: book, agenda: agenda,
 		outbox:       ledger.NewOutbox(agenda, book, Calendar().Scaled(config.Factor), patience),
-		cast:         map[faults.Trial]*part{},
+		roster:       providers.NewRoster(ports.Recorder),
 		orders:       map[ledger.Key]*order{},
 		transactions: map[string]*order{},
 		codes:        map[string]*code{},
@@ -91,7 +83,7 @@ func (p *Provider) Cast(parts []providers.Part) error {
 		if err := p.book.Fund(context.Background(), given.Trial, given.Balance); err != nil {
 			return fmt.Errorf("cast trial %s: %w", given.Trial, err)
 		}
-		p.cast[given.Trial] = &part{Part: given}
+		p.roster.Cast(given)
 	}
 	return nil
 }
@@ -100,11 +92,7 @@ func (p *Provider) Cast(parts []providers.Part) error {
 func (p *Provider) Heal(trials []faults.Trial) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, trial := range trials {
-		if cast := p.cast[trial]; cast != nil {
-			cast.Conducts, cast.Pins = nil, nil
-		}
-	}
+	p.roster.Heal(trials)
 }
 
 // Balance implements providers.Wallet.
@@ -135,49 +123,3 @@ func (p *Provider) Close() error {
 
 // Audit proves that the provider's accounts add up.
 func (p *Provider) Audit() error { return p.book.Audit() }
-
-// part is a cast trial, and how many payments it has begun.
-type part struct {
-	providers.Part
-	begun int
-}
-
-// next is the conduct for the trial's next payment and the pins behind it; the
-// last one holds for all further ones.
-func (t *part) next() (faults.Conduct, map[string]string) {
-	nth := t.begun
-	t.begun++
-	if len(t.Conducts) == 0 {
-		return faults.Conduct{}, nil
-	}
-	nth = min(nth, len(t.Conducts)-1)
-	if nth < len(t.Pins) {
-		return t.Conducts[nth], t.Pins[nth]
-	}
-	return t.Conducts[nth], nil
-}
-
-// The parts of a conduct, as Part.Pins names them: by the fault that bends
-// each.
-const (
-	notifyNever    = "notify-never"
-	notifyMany     = "notify-many"
-	queryLag       = "query-lag"
-	unknownOutcome = "unknown-outcome"
-	declined       = "decline"
-	lateSuccess    = "late-success"
-)
-
-// shown reports the pin behind a part of an order's conduct as fired, once per
-// order. The provider's lock is held.
-func (p *Provider) shown(ctx context.Context, o *order, aspect string) {
-	pin, pinned := o.pins[aspect]
-	if !pinned || o.fired[aspect] {
-		return
-	}
-	if o.fired == nil {
-		o.fired = map[string]bool{}
-	}
-	o.fired[aspect] = true
-	p.ports.Recorder.Record(ctx, o.trial, journal.Record{Pin: &journal.Pin{ID: pin, Fault: aspect, Phase: journal.PinFired}})
-}

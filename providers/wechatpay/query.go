@@ -59,11 +59,9 @@ func (p *Provider) queried(c call) (*order, *failure) {
 // told is the state a query is given. By its conduct an order says unpaid for
 // a while after its capture; a close or a refund is never fooled by that.
 func (p *Provider) told(c call, o *order) string {
-	if o.state != stateSuccess || o.lag >= o.conduct.QueryLag {
+	if o.state != stateSuccess || !o.behaviour.Lags(c.ctx) {
 		return o.state
 	}
-	o.lag++
-	p.shown(c.ctx, o, queryLag)
 	if o.scene == codepay {
 		return stateUserPaying
 	}
@@ -124,12 +122,12 @@ func (p *Provider) closeUnknown(c call) (reply, *failure) {
 // or reverse is acted on, if the order's conduct says so and the wallet can.
 func (p *Provider) captureLate(c call, o *order) {
 	p.adopt(o, c.trial)
-	if !o.conduct.CaptureBeforeClose || !o.unpaid() || o.poisoned || o.trial == "" ||
+	if !o.behaviour.Conduct().CaptureBeforeClose || !o.unpaid() || o.poisoned || o.trial == "" ||
 		o.expired(p.ports.Clock.Now()) {
 		return
 	}
 	if err := p.capture(c.ctx, o, o.trial); err == nil {
-		p.shown(c.ctx, o, lateSuccess)
+		o.behaviour.CapturedLate(c.ctx)
 	}
 }
 

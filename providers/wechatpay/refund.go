@@ -54,9 +54,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	}
 	if fresh {
 		p.begin(c.ctx, o, accepted, asked.NotifyURL)
-		if o.conduct.UnknownOutcome && !o.unknown {
-			o.unknown = true
-			p.shown(c.ctx, o, unknownOutcome)
+		if o.behaviour.HidesOutcome(c.ctx) {
 			return reply{}, systemError()
 		}
 	}

@@ -1,12 +1,7 @@
 package wechatpay
 
 import (
-	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -45,26 +40,6 @@ func requestMessage(method, target, timestamp, nonce string, body []byte) string
 // (§2.3). An empty body still has its line.
 func answerMessage(timestamp, nonce string, body []byte) string {
 	return timestamp + "\n" + nonce + "\n" + string(body) + "\n"
-}
-
-// sign is the base64 RSASSA-PKCS1-v1_5 signature with SHA-256.
-func sign(pair crypto.Signer, message string) (string, error) {
-	digest := sha256.Sum256([]byte(message))
-	raw, err := pair.Sign(nil, digest[:], crypto.SHA256)
-	if err != nil {
-		return "", fmt.Errorf("sign a message: %w", err)
-	}
-	return base64.StdEncoding.EncodeToString(raw), nil
-}
-
-// verifies reports whether the signature is the key's over the message.
-func verifies(key *rsa.PublicKey, message, signature string) bool {
-	raw, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil {
-		return false
-	}
-	digest := sha256.Sum256([]byte(message))
-	return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], raw) == nil
 }
 
 // fresh reports whether a timestamp in seconds lies in the window. A timestamp

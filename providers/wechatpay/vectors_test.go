@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // The worked vectors of protocol wechatpay §10: one TEST-ONLY key plays
@@ -30,7 +32,7 @@ func vectors(t testing.TB) (map[string]vector, *rsa.PrivateKey) {
 	require.NoError(t, json.Unmarshal(raw, &read))
 	text, err := os.ReadFile("testdata/TEST-ONLY-key.pem")
 	require.NoError(t, err)
-	key, err := readPrivate(string(text))
+	key, err := keys.ReadPrivate(string(text))
 	require.NoError(t, err)
 	return read, key
 }
@@ -52,19 +54,19 @@ func TestVectors_Signatures(t *testing.T) {
 	require.Len(t, r1, 287)
 	require.Len(t, r2, 117)
 	require.Len(t, p1, 98)
-	fast, err := keyOf(key.Primes).signer() // the two-prime case of our own signer
+	fast, err := keys.Of(key.Primes).Signer() // the two-prime case of our own signer
 	require.NoError(t, err)
 	for name, message := range built {
 		require.Equal(t, read[name].Message, message, name)
-		ours, err := sign(fast, message)
+		ours, err := keys.Sign(fast, message)
 		require.NoError(t, err)
 		require.Equal(t, read[name].Signature, ours, name)
-		require.True(t, verifies(&key.PublicKey, message, ours), name)
+		require.True(t, keys.Verifies(&key.PublicKey, message, ours), name)
 	}
 	app := handover{appID: "wxd678efh567hg6787", timestamp: "1767225600", nonce: "593BEC0C930BF1AFEB40B4A08C8FB242",
 		prepayID: "wx201410272009395522657a690389285100", fromApp: true}.message()
 	require.Len(t, app, 100)
-	signed, err := sign(key, app)
+	signed, err := keys.Sign(key, app)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(signed, "TTIpFRLfaIQ2DoLk4XNfzK7Tom6bmNNw") && strings.HasSuffix(signed, "n4cCN9ezq07Z8w=="), "A1")
 }
@@ -81,7 +83,7 @@ func TestVectors_Notification(t *testing.T) {
 	require.Equal(t, "1ca9d87f6d6c7fca8ef6635970e1bdd0c5bc803b0961e7105f9bc82781d387ef", digestOf(n1.Body))
 	message := answerMessage("1767225606", "EcITOUKyl8qSkfz1fQxVZ5sRNwCwgnOw", []byte(n1.Body))
 	require.Len(t, message, 942)
-	ours, err := sign(key, message)
+	ours, err := keys.Sign(key, message)
 	require.NoError(t, err)
 	require.Equal(t, n1.Signature, ours)
 

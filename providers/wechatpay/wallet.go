@@ -24,7 +24,7 @@ type code struct {
 func (p *Provider) Barcode(_ context.Context, trial faults.Trial) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, cast := p.cast[trial]; !cast {
+	if !p.roster.Knows(trial) {
 		return "", fmt.Errorf("show a barcode of %s: %w", trial, providers.ErrUnknownPart)
 	}
 	shown := newAuthCode()
@@ -85,7 +85,7 @@ func (p *Provider) Cancel(ctx context.Context, trial faults.Trial, text string) 
 // scan finds what a code stands for and checks that this shopper may pay it
 // now. The lock is held.
 func (p *Provider) scan(ctx context.Context, trial faults.Trial, text string) (*code, *order, error) {
-	if _, cast := p.cast[trial]; !cast {
+	if !p.roster.Knows(trial) {
 		return nil, nil, fmt.Errorf("%s: %w", trial, providers.ErrUnknownPart)
 	}
 	found, err := p.read(text)
@@ -117,21 +117,16 @@ func (p *Provider) scan(ctx context.Context, trial faults.Trial, text string) (*
 	return found, o, nil
 }
 
-// refuses counts a try against the order's conduct and returns the code of the
-// refusal, or nothing. A refused try moves no money, and the order stays
+// refuses counts a try to pay and returns the code of the refusal, or nothing. A refused try moves no money, and the order stays
 // payable (§4.1).
 func (p *Provider) refuses(ctx context.Context, o *order) string {
-	if o.conduct.Decline == "" || o.declines >= max(o.conduct.Declines, 1) {
-		return ""
-	}
-	o.declines++
-	p.shown(ctx, o, declined)
-	if o.scene == codepay {
-		if err := p.book.Decline(ctx, o.key, o.conduct.Decline); err != nil {
+	code := o.behaviour.Refuses(ctx)
+	if code != "" && o.scene == codepay {
+		if err := p.book.Decline(ctx, o.key, code); err != nil {
 			return "SYSTEM_ERROR"
 		}
 	}
-	return o.conduct.Decline
+	return code
 }
 
 // read finds a code as a phone is given it: the bare code, or the parameters

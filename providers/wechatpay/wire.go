@@ -10,6 +10,7 @@ import (
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/keys"
 )
 
 // maxBody bounds a request; no API of the provider's needs as much.
@@ -128,7 +129,7 @@ func (p *Provider) authenticate(method, target, header string, body []byte) (*ac
 		return nil, unauthorized("商户证书序列号有误")
 	}
 	message := requestMessage(method, target, said.timestamp, said.nonce, body)
-	if !verifies(who.key, message, said.signature) {
+	if !keys.Verifies(who.key, message, said.signature) {
 		refused := unauthorized("错误的签名，验签失败")
 		refused.detail = signDetail(method, target, message, p.options.OldSignDetail)
 		return nil, refused

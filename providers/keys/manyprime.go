@@ -1,4 +1,4 @@
-package wechatpay
+package keys
 
 import (
 	"crypto"
@@ -23,18 +23,20 @@ type Key struct {
 	Primes []string `json:"primes"`
 }
 
-// The shape of keys.
+// Bits is the length of every key's modulus.
+const Bits = 2048
+
+// The shape of fast keys.
 const (
-	keyBits      = 2048
 	fastPrimes   = 8 // 8 of 256 bits: 0.25 ms a signature
 	exponent     = 65537
 	trialsByMR   = 20 // Miller-Rabin rounds beside Baillie-PSW
-	primeBytes   = keyBits / fastPrimes / 8
+	primeBytes   = Bits / fastPrimes / 8
 	topPrimeBits = 0xf8 // a prime is at least 31/32 of its range: eight of them still fill 2048 bits
 )
 
-// generateFast makes a many-prime key.
-func generateFast() (Key, error) {
+// GenerateFast makes a key with many primes.
+func GenerateFast() (Key, error) {
 	primes := make([]*big.Int, 0, fastPrimes)
 	for len(primes) < fastPrimes {
 		prime, err := fastPrime()
@@ -45,20 +47,20 @@ func generateFast() (Key, error) {
 			primes = append(primes, prime)
 		}
 	}
-	return keyOf(primes), nil
+	return Of(primes), nil
 }
 
-// generateStandard makes an ordinary key.
-func generateStandard() (Key, error) {
-	made, err := rsa.GenerateKey(rand.Reader, keyBits)
+// GenerateStandard makes an ordinary key.
+func GenerateStandard() (Key, error) {
+	made, err := rsa.GenerateKey(rand.Reader, Bits)
 	if err != nil {
 		return Key{}, fmt.Errorf("generate an RSA key: %w", err)
 	}
-	return keyOf(made.Primes), nil
+	return Of(made.Primes), nil
 }
 
-// keyOf keeps a key's primes.
-func keyOf(primes []*big.Int) Key {
+// Of keeps the primes of a key.
+func Of(primes []*big.Int) Key {
 	key := Key{Primes: make([]string, len(primes))}
 	for i, prime := range primes {
 		key.Primes[i] = prime.Text(16)
@@ -97,9 +99,9 @@ func contains(primes []*big.Int, prime *big.Int) bool {
 	return false
 }
 
-// signer signs with a key of any number of primes. It implements
+// Signer signs with a key of any number of primes. It implements
 // crypto.Signer, so that certificates can be made with it.
-type signer struct {
+type Signer struct {
 	public rsa.PublicKey
 	crt    []residue
 }
@@ -112,50 +114,54 @@ type residue struct {
 	inverse         *big.Int // of product, modulo prime
 }
 
-// errBadKey says that primes do not make an RSA-2048 key.
-var errBadKey = errors.New("not the primes of an RSA-2048 key")
+// ErrBadKey says that primes do not make an RSA-2048 key.
+var ErrBadKey = errors.New("not the primes of an RSA-2048 key")
 
-// signer prepares the key for use.
-func (k Key) signer() (*signer, error) {
+// Signer prepares the key for use. It fails when the primes are not those of
+// an RSA-2048 key.
+func (k Key) Signer() (*Signer, error) {
 	e, one, product := big.NewInt(exponent), big.NewInt(1), big.NewInt(1)
-	made := &signer{}
+	made := &Signer{}
 	for _, text := range k.Primes {
 		prime, ok := new(big.Int).SetString(text, 16)
 		if !ok || prime.Cmp(one) <= 0 || !prime.ProbablyPrime(0) {
-			return nil, errBadKey
+			return nil, ErrBadKey
 		}
 		r := residue{prime: prime, product: new(big.Int).Set(product),
 			exponent: new(big.Int).ModInverse(e, new(big.Int).Sub(prime, one)),
 			inverse:  new(big.Int).ModInverse(product, prime)}
 		if r.exponent == nil || r.inverse == nil {
-			return nil, errBadKey
+			return nil, ErrBadKey
 		}
 		made.crt = append(made.crt, r)
 		product.Mul(product, prime)
 	}
-	if product.BitLen() != keyBits {
-		return nil, errBadKey
+	if product.BitLen() != Bits {
+		return nil, ErrBadKey
 	}
 	made.public = rsa.PublicKey{N: product, E: exponent}
 	return made, nil
 }
 
+// Key is the public half.
+func (s *Signer) Key() *rsa.PublicKey { return &s.public }
+
 // Public implements crypto.Signer.
-func (s *signer) Public() crypto.PublicKey { return &s.public }
+func (s *Signer) Public() crypto.PublicKey { return &s.public }
 
 // Sign implements crypto.Signer for SHA-256 with PKCS#1 v1.5, the one
 // algorithm of the protocol.
-func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+func (s *Signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
 		return nil, errors.New("only SHA-256 with PKCS#1 v1.5 is signed")
 	}
-	return s.power(padded(digest)).FillBytes(make([]byte, keyBits/8)), nil
+	return s.power(padded(digest)).FillBytes(make([]byte, Bits/8)), nil
 }
 
 // padded is a digest as PKCS#1 v1.5 encodes it for a 2048-bit key.
 func padded(digest []byte) *big.Int {
 	const sha256Info = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-	encoded := make([]byte, keyBits/8)
+	encoded := make([]byte, Bits/8)
 	encoded[1] = 1
 	hashed := len(encoded) - len(digest)
 	info := hashed - len(sha256Info)
@@ -169,7 +175,7 @@ func padded(digest []byte) *big.Int {
 
 // power is message to the private exponent: Garner's recombination adds, for
 // each prime, what is missing modulo it as a multiple of the earlier primes.
-func (s *signer) power(message *big.Int) *big.Int {
+func (s *Signer) power(message *big.Int) *big.Int {
 	result, part := new(big.Int), new(big.Int)
 	for _, r := range s.crt {
 		root := new(big.Int).Mod(message, r.prime)
