@@ -1,6 +1,10 @@
 package faults
 
-import "time"
+import (
+	"time"
+
+	"github.com/payquake/payquake/payment"
+)
 
 // Effect is what the proxy does to one message. Every fault pinned to the
 // message adds its part; the proxy carries the parts out in the order of the
@@ -52,7 +56,8 @@ type Barrier struct {
 }
 
 // Response replaces an answer: an HTTP status and the provider's error code,
-// put into the provider's own form, signed where it signs errors.
+// put into the provider's own form, signed where it signs errors. What is unset
+// is the provider's own way to say that it does not know the outcome.
 type Response struct {
 	Status int
 	Code   string
@@ -60,7 +65,10 @@ type Response struct {
 
 // Edit changes what a message says.
 type Edit struct {
-	Amount    AmountChange
+	Amount AmountChange
+	// Reference, if set, takes the place of the merchant reference that the
+	// message is about.
+	Reference payment.MerchantReference
 	Signature SignatureChange
 }
 
