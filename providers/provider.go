@@ -108,8 +108,9 @@ type Recorder interface {
 }
 
 // Courier takes a notification to the gateway's link, in its own goroutine's
-// time, and returns the merchant's HTTP status. An error means that no answer
-// came. The courier adds the trial header and the trace context.
+// time, and returns the merchant's answer, of which at least the status and the
+// body are set: providers differ in what acknowledges. An error means that no
+// answer came. The courier adds the trial header and the trace context.
 type Courier interface {
-	Deliver(context.Context, faults.Trial, *proxy.Request) (status int, err error)
+	Deliver(context.Context, faults.Trial, *proxy.Request) (*proxy.Answer, error)
 }

@@ -28,6 +28,10 @@ type courier struct {
 	previous map[string]attempt // the last delivery of a notification
 }
 
+// mostOfAnAnswer bounds what is read of a merchant's answer, in bytes: an
+// acknowledgement is a word or a small object.
+const mostOfAnAnswer = 1 << 20
+
 // attempt is one delivery of a notification, counted from 1.
 type attempt struct {
 	span   trace.SpanContext
@@ -45,7 +49,7 @@ func newCourier(config ProviderRoleConfig, tracer trace.Tracer) *courier {
 // Deliver implements providers.Courier. The delivery's span is a child of the
 // span in whose context the notification arose, so that a payment and what is
 // told of it are one tree; a retry is linked to the delivery before it.
-func (c *courier) Deliver(ctx context.Context, trial faults.Trial, delivery *proxy.Request) (int, error) {
+func (c *courier) Deliver(ctx context.Context, trial faults.Trial, delivery *proxy.Request) (*proxy.Answer, error) {
 	origin := trace.SpanContextFromContext(ctx)
 	if !origin.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, telemetry.Root(telemetry.TraceID(c.run, string(trial))))
@@ -63,17 +67,17 @@ func (c *courier) Deliver(ctx context.Context, trial faults.Trial, delivery *pro
 	c.previous[thread] = attempt{span.SpanContext(), before.number + 1}
 	c.mu.Unlock()
 	defer span.End()
-	status, err := c.post(ctx, trial, delivery)
+	answer, err := c.post(ctx, trial, delivery)
 	if err != nil {
 		span.RecordError(err)
 	}
-	return status, err
+	return answer, err
 }
 
-func (c *courier) post(ctx context.Context, trial faults.Trial, delivery *proxy.Request) (int, error) {
+func (c *courier) post(ctx context.Context, trial faults.Trial, delivery *proxy.Request) (*proxy.Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, delivery.Method, "http://"+c.gateway+delivery.Target, bytes.NewReader(delivery.Body))
 	if err != nil {
-		return 0, fmt.Errorf("deliver: %w", err)
+		return nil, fmt.Errorf("deliver: %w", err)
 	}
 	request.Header = delivery.Header.Std()
 	request.Host = delivery.Header.First("Host")
@@ -82,9 +86,11 @@ func (c *courier) post(ctx context.Context, trial faults.Trial, delivery *proxy.
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	answer, err := c.client.Do(request)
 	if err != nil {
-		return 0, fmt.Errorf("deliver: %w", err)
+		return nil, fmt.Errorf("deliver: %w", err)
 	}
 	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // providers look at the status alone
-	return answer.StatusCode, nil
+	// The status came, so the merchant answered: a body that breaks off counts
+	// as far as it came, and the provider decides what that acknowledges.
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, mostOfAnAnswer))
+	return &proxy.Answer{Status: answer.StatusCode, Body: body}, nil
 }

@@ -30,6 +30,9 @@ func aCourier(t *testing.T, status int) (*courier, *tracetest.SpanRecorder, *[]d
 		seen = append(seen, delivered{r.Method, r.Host, r.URL.RequestURI(), string(body), r.Header})
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(status)
+		if status != http.StatusNoContent {
+			_, _ = io.WriteString(w, "fail")
+		}
 	}))
 	t.Cleanup(gateway.Close)
 	spans := tracetest.NewSpanRecorder()
@@ -48,9 +51,9 @@ func aDelivery() *proxy.Request {
 // are added.
 func TestCourier_KeepsTheMessage(t *testing.T) {
 	courier, spans, seen := aCourier(t, http.StatusNoContent)
-	status, err := courier.Deliver(t.Context(), "t1", aDelivery())
+	answer, err := courier.Deliver(t.Context(), "t1", aDelivery())
 	require.NoError(t, err)
-	require.Equal(t, http.StatusNoContent, status)
+	require.Equal(t, http.StatusNoContent, answer.Status)
 	require.Len(t, *seen, 1)
 	got := (*seen)[0]
 	require.Equal(t, []string{"POST", "shop.example", "/notify/wechatpay?x=%2F", `{"id":"n1"}`}, []string{got.method, got.host, got.uri, got.body})
@@ -73,9 +76,9 @@ func TestCourier_LinksRetries(t *testing.T) {
 	paid := trace.NewSpanContext(trace.SpanContextConfig{TraceID: telemetry.TraceID("run-1", "t1"), SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
 	other := paid.WithSpanID(trace.SpanID{2})
 	for _, origin := range []trace.SpanContext{paid, paid, other, paid} {
-		status, err := courier.Deliver(trace.ContextWithSpanContext(t.Context(), origin), "t1", aDelivery())
+		answer, err := courier.Deliver(trace.ContextWithSpanContext(t.Context(), origin), "t1", aDelivery())
 		require.NoError(t, err, "a merchant that fails has answered")
-		require.Equal(t, http.StatusInternalServerError, status)
+		require.Equal(t, http.StatusInternalServerError, answer.Status)
 	}
 	ended := spans.Ended()
 	require.Empty(t, ended[0].Links())
@@ -93,14 +96,15 @@ func TestCourier_LinksRetries(t *testing.T) {
 // none.
 func TestCourier_NoAnswer(t *testing.T) {
 	courier, spans, seen := aCourier(t, http.StatusFound)
-	status, err := courier.Deliver(t.Context(), "t1", aDelivery())
+	answer, err := courier.Deliver(t.Context(), "t1", aDelivery())
 	require.NoError(t, err)
-	require.Equal(t, http.StatusFound, status)
+	require.Equal(t, http.StatusFound, answer.Status)
+	require.Equal(t, "fail", string(answer.Body), "for some providers the body acknowledges")
 	require.Len(t, *seen, 1)
 
 	courier.gateway = "127.0.0.1:1"
-	status, err = courier.Deliver(t.Context(), "t1", aDelivery())
+	answer, err = courier.Deliver(t.Context(), "t1", aDelivery())
 	require.ErrorContains(t, err, "deliver: ")
-	require.Zero(t, status)
+	require.Nil(t, answer)
 	require.Len(t, spans.Ended()[1].Events(), 1, "the failure is on the span")
 }

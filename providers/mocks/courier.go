@@ -5,9 +5,8 @@ package mocks
 import (
 	context "context"
 
-	mock "github.com/stretchr/testify/mock"
-
 	faults "github.com/payquake/payquake/faults"
+	mock "github.com/stretchr/testify/mock"
 
 	proxy "github.com/payquake/payquake/faults/proxy"
 )
@@ -26,22 +25,24 @@ func (_m *Courier) EXPECT() *Courier_Expecter {
 }
 
 // Deliver provides a mock function with given fields: _a0, _a1, _a2
-func (_m *Courier) Deliver(_a0 context.Context, _a1 faults.Trial, _a2 *proxy.Request) (int, error) {
+func (_m *Courier) Deliver(_a0 context.Context, _a1 faults.Trial, _a2 *proxy.Request) (*proxy.Answer, error) {
 	ret := _m.Called(_a0, _a1, _a2)
 
 	if len(ret) == 0 {
 		panic("no return value specified for Deliver")
 	}
 
-	var r0 int
+	var r0 *proxy.Answer
 	var r1 error
-	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, *proxy.Request) (int, error)); ok {
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, *proxy.Request) (*proxy.Answer, error)); ok {
 		return rf(_a0, _a1, _a2)
 	}
-	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, *proxy.Request) int); ok {
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, *proxy.Request) *proxy.Answer); ok {
 		r0 = rf(_a0, _a1, _a2)
 	} else {
-		r0 = ret.Get(0).(int)
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(*proxy.Answer)
+		}
 	}
 
 	if rf, ok := ret.Get(1).(func(context.Context, faults.Trial, *proxy.Request) error); ok {
@@ -73,12 +74,12 @@ func (_c *Courier_Deliver_Call) Run(run func(_a0 context.Context, _a1 faults.Tri
 	return _c
 }
 
-func (_c *Courier_Deliver_Call) Return(status int, err error) *Courier_Deliver_Call {
-	_c.Call.Return(status, err)
+func (_c *Courier_Deliver_Call) Return(_a0 *proxy.Answer, _a1 error) *Courier_Deliver_Call {
+	_c.Call.Return(_a0, _a1)
 	return _c
 }
 
-func (_c *Courier_Deliver_Call) RunAndReturn(run func(context.Context, faults.Trial, *proxy.Request) (int, error)) *Courier_Deliver_Call {
+func (_c *Courier_Deliver_Call) RunAndReturn(run func(context.Context, faults.Trial, *proxy.Request) (*proxy.Answer, error)) *Courier_Deliver_Call {
 	_c.Call.Return(run)
 	return _c
 }

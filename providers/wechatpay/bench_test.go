@@ -93,11 +93,15 @@ func (b *bench) Record(_ context.Context, trial faults.Trial, record journal.Rec
 }
 
 // Deliver implements providers.Courier.
-func (b *bench) Deliver(_ context.Context, _ faults.Trial, request *proxy.Request) (int, error) {
+func (b *bench) Deliver(_ context.Context, _ faults.Trial, request *proxy.Request) (*proxy.Answer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.delivered, b.at = append(b.delivered, request), append(b.at, time.Now())
-	return b.status(len(b.delivered))
+	status, err := b.status(len(b.delivered))
+	if err != nil {
+		return nil, err
+	}
+	return &proxy.Answer{Status: status}, nil
 }
 
 func (b *bench) fired() []string {

@@ -163,8 +163,11 @@ func (p *Provider) deliver(ctx context.Context, notification ledger.Notification
 	if err != nil {
 		return ledger.Delivery{Err: err}
 	}
-	status, err := p.ports.Courier.Deliver(ctx, notification.Trial, request)
-	return ledger.Delivery{Acknowledged: err == nil && (status == 200 || status == 204), Status: status, Err: err}
+	answer, err := p.ports.Courier.Deliver(ctx, notification.Trial, request)
+	if err != nil {
+		return ledger.Delivery{Err: err}
+	}
+	return ledger.Delivery{Acknowledged: answer.Status == 200 || answer.Status == 204, Status: answer.Status}
 }
 
 // notificationTo is an unsigned delivery with the headers of real ones (§5).

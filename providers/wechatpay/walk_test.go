@@ -65,17 +65,17 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Deliver implements providers.Courier over real HTTP.
-func (s *shop) Deliver(ctx context.Context, _ faults.Trial, request *proxy.Request) (int, error) {
+func (s *shop) Deliver(ctx context.Context, _ faults.Trial, request *proxy.Request) (*proxy.Answer, error) {
 	sent, err := http.NewRequestWithContext(ctx, request.Method, s.server.URL+request.Target, bytes.NewReader(request.Body))
 	if err != nil {
-		return 0, fmt.Errorf("make a delivery: %w", err)
+		return nil, fmt.Errorf("make a delivery: %w", err)
 	}
 	sent.Header = request.Header.Std()
 	answer, err := http.DefaultClient.Do(sent)
 	if err != nil {
-		return 0, fmt.Errorf("deliver: %w", err)
+		return nil, fmt.Errorf("deliver: %w", err)
 	}
-	return answer.StatusCode, answer.Body.Close()
+	return &proxy.Answer{Status: answer.StatusCode}, answer.Body.Close()
 }
 
 // unanswered counts the deliveries that the shop was too slow for: each is
