@@ -138,6 +138,7 @@ func (c *Checkout) newRefund(o *order, p *pay, cause string, amount payment.Mone
 func refundIntent(p *pay, r *refund) RefundIntent {
 	return RefundIntent{
 		Payment: p.reference, Refund: r.reference, Amount: r.amount, Captured: p.captured, Reason: r.cause,
+		ProviderReference: p.providerReference, Request: p.request,
 	}
 }
 

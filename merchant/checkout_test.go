@@ -38,14 +38,14 @@ func TestNotification_PaysOnceUnderConcurrency(t *testing.T) {
 	s := open(t, &scripted.Provider{}, scripted.Patient())
 	o := s.order("o1")
 	view, status := s.start(o.ID, "p1", payment.MethodCode)
-	if status != 200 || view.CodeURL == "" {
+	if status != 200 || view.Code == "" {
 		t.Fatalf("start answered %d %+v", status, view)
 	}
 	body := s.pay(0, 1000)
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			if got := s.Notify("payment", scripted.Signed(), body); got != 200 {
+			if got := s.Notify(scripted.Signed(), body); got != 200 {
 				t.Errorf("notification answered %d", got)
 			}
 		})
@@ -66,10 +66,11 @@ func TestNotification_UnknownForgedOrMalformedIsRefused(t *testing.T) {
 	o := s.order("o1")
 	s.start(o.ID, "p1", payment.MethodCode)
 	body := s.pay(0, 1000)
-	if got := s.Notify("payment", http.Header{}, body); got != 401 {
+	if got := s.Notify(http.Header{}, body); got != 401 {
 		t.Errorf("unsigned: %d", got)
 	}
-	s.notify([]byte(`{"Reference":"nobody","Standing":"paid"}`), 404)
+	s.notify([]byte(`{"Trades":[{"Reference":"nobody","Standing":"paid"}]}`), 404)
+	s.notify([]byte(`{}`), 422) // says nothing, and so is not understood
 	s.notify([]byte(`{`), 422)
 	if books, err := s.Books(); err != nil || books.Orders[0].State != payment.OrderOpen {
 		t.Errorf("books %+v, %v", books, err)
@@ -172,7 +173,7 @@ func TestStart_UnansweredIsSentAgainWithIdenticalBytes(t *testing.T) {
 	}
 	s.eventually("invitation", func(merchant.Books) bool {
 		view, status := s.start(o.ID, "p1", payment.MethodCode)
-		return status == 200 && view.CodeURL != ""
+		return status == 200 && view.Code != ""
 	})
 	if got := len(provider.Calls("start")); got != 3 {
 		t.Errorf("a repeated start of an answered payment was sent: %d calls", got)

@@ -96,7 +96,7 @@ func shopping(s *scripted.Shop, provider *scripted.Provider, method payment.Meth
 			}
 		}
 		view, _, err := s.Start(o.ID, fmt.Sprint("p", ended), method)
-		if err == nil && view.CodeURL != "" && len(b.Payments) == 1 {
+		if err == nil && view.Code != "" && len(b.Payments) == 1 {
 			_, _ = provider.Pay(b.Payments[0].Reference, payment.Fen(1000), false) // the wallet may refuse; asked again
 		}
 		return orderIs(0, payment.OrderPaid)(b)

@@ -24,8 +24,7 @@ var errForged = errors.New("not proven to be the provider's")
 //	POST /orders/{id}/refunds           ask for a refund
 //	GET  /books                         everything the merchant believes
 //	GET  /healthz                       200 when the database answers
-//	POST /notify/{provider}/payment     the provider's webhooks
-//	POST /notify/{provider}/refund
+//	POST /notify/{provider}             the provider's webhook
 func (c *Checkout) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders", c.servePlace)
@@ -43,8 +42,7 @@ func (c *Checkout) Handler() http.Handler {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"}, c.store.reads.PingContext(r.Context()))
 	})
 	for name, provider := range c.providers {
-		mux.HandleFunc("POST /notify/"+string(name)+"/payment", c.notified(provider, c.bookPayment))
-		mux.HandleFunc("POST /notify/"+string(name)+"/refund", c.notified(provider, c.bookRefundNotification))
+		mux.HandleFunc("POST /notify/"+string(name), c.notified(provider))
 	}
 	return mux
 }

@@ -79,7 +79,7 @@ func (s *shop) pay(n int, fen int64) []byte {
 
 func (s *shop) notify(body []byte, want int) {
 	s.t.Helper()
-	if got := s.Notify("payment", scripted.Signed(), body); got != want {
+	if got := s.Notify(scripted.Signed(), body); got != want {
 		s.t.Fatalf("notification answered %d, want %d", got, want)
 	}
 }

@@ -13,26 +13,25 @@ import (
 // maxNotification bounds what a stranger can make us read.
 const maxNotification = 1 << 20
 
-// notified serves deliveries of one kind: verify, read, book, and only then
+// notified serves a provider's deliveries: verify, read, book, and only then
 // acknowledge, since the provider forgets what was acknowledged.
-func (c *Checkout) notified(provider Provider, book func(context.Context, Provider, []byte) error) http.HandlerFunc {
+func (c *Checkout) notified(provider Provider) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		refusal := c.receive(w, r, provider, book)
-		status, body := provider.Reply(refusal)
+		refusal := c.receive(w, r, provider)
+		reply := provider.Reply(refusal)
 		if refusal != nil {
-			status = statusOf(refusal, status)
+			reply.Status = statusOf(refusal, reply.Status)
 			slog.Warn("refuse notification", "provider", provider.Name(), "error", refusal)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		if _, err := w.Write(body); err != nil {
+		w.Header().Set("Content-Type", reply.ContentType)
+		w.WriteHeader(reply.Status)
+		if _, err := w.Write(reply.Body); err != nil {
 			slog.Warn("answer notification", "error", err) // the provider will deliver again
 		}
 	}
 }
 
-func (c *Checkout) receive(w http.ResponseWriter, r *http.Request, provider Provider,
-	book func(context.Context, Provider, []byte) error) error {
+func (c *Checkout) receive(w http.ResponseWriter, r *http.Request, provider Provider) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNotification))
 	if err != nil {
 		return fmt.Errorf("read notification: %w: %w", ErrInvalid, err)
@@ -45,27 +44,66 @@ func (c *Checkout) receive(w http.ResponseWriter, r *http.Request, provider Prov
 	if gap := c.policy.AcknowledgeFirst(); gap > 0 {
 		go func() {
 			if c.clock.Wait(ctx, gap) == nil {
-				if err := book(ctx, provider, body); err != nil {
+				if err := c.bookNotice(ctx, provider, body); err != nil {
 					slog.Error("book acknowledged notification", "error", err)
 				}
 			}
 		}()
 		return nil
 	}
-	return book(ctx, provider, body)
+	return c.bookNotice(ctx, provider, body)
 }
 
-// bookPayment books a payment notification.
-func (c *Checkout) bookPayment(ctx context.Context, provider Provider, body []byte) error {
-	trade, err := provider.ReadPayment(body)
+// bookNotice books what a notification says. Of several parts, those that were
+// booked before one fails stay booked: the delivery comes again.
+func (c *Checkout) bookNotice(ctx context.Context, provider Provider, body []byte) error {
+	notice, err := provider.Read(body)
 	if err != nil {
-		return fmt.Errorf("read payment notification: %w: %w", ErrInvalid, err)
+		return fmt.Errorf("read notification: %w: %w", ErrInvalid, err)
 	}
+	if len(notice.Trades) == 0 && notice.Refund == nil {
+		return fmt.Errorf("notification speaks of nothing: %w", ErrInvalid)
+	}
+	for _, trade := range notice.Trades {
+		if err := c.bookPayment(ctx, provider, trade); err != nil {
+			return fmt.Errorf("book payment %s: %w", trade.Reference, err)
+		}
+	}
+	if notice.Refund == nil {
+		return nil
+	}
+	if err := c.bookRefundNotice(ctx, provider, *notice.Refund); err != nil {
+		return fmt.Errorf("book refund %s: %w", notice.Refund.Refund, err)
+	}
+	return nil
+}
+
+// confirmed is what a query says of a payment that a notification spoke of. As
+// long as the query does not agree the notification is not acknowledged: it
+// will come again, and the payment's own queries go on meanwhile.
+func (c *Checkout) confirmed(ctx context.Context, p *pay, provider Provider) (Trade, error) {
+	answer := c.ask(ctx, p, provider)
+	if answer.Outcome != OK {
+		return Trade{}, fmt.Errorf("query does not confirm: %s: %w", answer.Detail, ErrBusy)
+	}
+	if answer.Trade.Standing != Paid && answer.Trade.Standing != Ended {
+		return Trade{}, fmt.Errorf("query says %s: %w", answer.Trade.Standing, ErrBusy)
+	}
+	return answer.Trade, nil
+}
+
+// bookPayment books what a notification says of one payment.
+func (c *Checkout) bookPayment(ctx context.Context, provider Provider, trade Trade) error {
 	known := c.store.reads.QueryRowContext(ctx, c.store.bind("SELECT "+payColumns+
 		" FROM payments WHERE provider = ? AND reference = ?"), string(provider.Name()), string(trade.Reference))
 	seen, err := scanPay(known)
 	if err != nil {
-		return fmt.Errorf("find payment %s: %w", trade.Reference, err)
+		return err
+	}
+	if trade.Unconfirmed {
+		if trade, err = c.confirmed(ctx, seen, provider); err != nil {
+			return err
+		}
 	}
 	gap := c.policy.CheckOutside()
 	if err := c.clock.Wait(ctx, gap); err != nil {
@@ -82,10 +120,7 @@ func (c *Checkout) bookPayment(ctx context.Context, provider Provider, body []by
 		}
 		return c.book(t, o, p, trade)
 	})
-	if err != nil {
-		return fmt.Errorf("book payment %s: %w", trade.Reference, err)
-	}
-	return nil
+	return err
 }
 
 // repeated acts on a notification of what is booked already: not at all, if
@@ -99,31 +134,28 @@ func (c *Checkout) repeated(t *tx, o *order) error {
 	return t.insertRelease(o.id, key, c.clock.Now())
 }
 
-// bookRefundNotification books a refund notification. It may come before the
-// answer to the request, or before the payment's own notification.
-func (c *Checkout) bookRefundNotification(ctx context.Context, provider Provider, body []byte) error {
-	report, err := provider.ReadRefund(body)
-	if err != nil {
-		return fmt.Errorf("read refund notification: %w: %w", ErrInvalid, err)
-	}
+// bookRefundNotice books what a notification says of a refund. It may come
+// before the answer to the request, or before the payment's own notification.
+func (c *Checkout) bookRefundNotice(ctx context.Context, provider Provider, report RefundReport) error {
 	known := c.store.reads.QueryRowContext(ctx, c.store.bind("SELECT "+refundColumns+
 		" FROM refunds WHERE provider = ? AND reference = ?"), string(provider.Name()), string(report.Refund))
 	seen, err := scanRefund(known)
 	if err != nil {
-		return fmt.Errorf("find refund %s: %w", report.Refund, err)
+		return err
 	}
-	err = c.onRefund(ctx, seen, func(t *tx, o *order, r *refund) error {
-		p, err := t.pay(r.paymentID)
-		if err != nil {
-			return err
-		}
-		if p.reference != report.Payment {
-			return fmt.Errorf("refund %s is of payment %s, not %s: %w", r.reference, p.reference, report.Payment, ErrInvalid)
-		}
-		return c.bookRefund(t, o, r, report)
-	})
+	p, _, err := c.readPay(ctx, seen.paymentID)
 	if err != nil {
-		return fmt.Errorf("book refund %s: %w", report.Refund, err)
+		return err
 	}
-	return nil
+	if p.reference != report.Payment {
+		return fmt.Errorf("refund %s is of payment %s, not %s: %w", seen.reference, p.reference, report.Payment, ErrInvalid)
+	}
+	if report.Unconfirmed {
+		answer := c.askRefund(ctx, p, seen, provider)
+		if answer.Outcome != OK {
+			return fmt.Errorf("query does not confirm: %s: %w", answer.Detail, ErrBusy)
+		}
+		report = answer.Report
+	}
+	return c.onRefund(ctx, seen, func(t *tx, o *order, r *refund) error { return c.bookRefund(t, o, r, report) })
 }

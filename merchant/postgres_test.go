@@ -103,7 +103,7 @@ func TestPostgres(t *testing.T) {
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			if got := s.Notify("payment", scripted.Signed(), body); got != 200 {
+			if got := s.Notify(scripted.Signed(), body); got != 200 {
 				t.Errorf("notification answered %d", got)
 			}
 		})
@@ -137,11 +137,11 @@ func BenchmarkOrders(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		body, err := provider.Pay(payment.MerchantReference(view.CodeURL[len("code:"):]), payment.Fen(1000), false)
+		body, err := provider.Pay(payment.MerchantReference(view.Code[len("code:"):]), payment.Fen(1000), false)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if got := s.Notify("payment", scripted.Signed(), body); got != 200 {
+		if got := s.Notify(scripted.Signed(), body); got != 200 {
 			b.Fatalf("notification answered %d", got)
 		}
 	}

@@ -67,7 +67,7 @@ func live(rt *rapid.T, s *scripted.Shop, o merchant.OrderView) {
 			fen = paid.Captured.Minor // a wallet pays a payment once
 		}
 		if body, err := s.Provider.Pay(paid.Reference, payment.Fen(fen), true); err == nil && rapid.Bool().Draw(rt, "notified") {
-			s.Notify("payment", scripted.Signed(), body)
+			s.Notify(scripted.Signed(), body)
 		}
 	case "refund":
 		fen := rapid.Int64Range(1, 1000).Draw(rt, "fen")

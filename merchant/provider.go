@@ -53,12 +53,24 @@ type Notifications interface {
 	// Verify reports why a delivery cannot be proven to come from the provider
 	// recently and unaltered. It works on the raw body.
 	Verify(ctx context.Context, header http.Header, body []byte) error
-	// ReadPayment reads a payment notification addressed to this merchant.
-	ReadPayment(body []byte) (Trade, error)
-	// ReadRefund reads a refund notification addressed to this merchant.
-	ReadRefund(body []byte) (RefundReport, error)
+	// Read reads a notification addressed to this merchant.
+	Read(body []byte) (Notice, error)
 	// Reply is the provider's form of an acknowledgement (nil) or a refusal.
-	Reply(refusal error) (status int, body []byte)
+	Reply(refusal error) Reply
+}
+
+// Notice is what a notification says: of one payment, of each part of a
+// combined one, or of a refund.
+type Notice struct {
+	Trades []Trade
+	Refund *RefundReport
+}
+
+// Reply is a merchant's answer to a notification.
+type Reply struct {
+	Status      int
+	ContentType string
+	Body        []byte
 }
 
 // Outcome is what is known of one call. The zero value is not knowing.
@@ -118,24 +130,36 @@ type StartIntent struct {
 	ShopperID      string    // the wallet's id of the shopper, for in-app payments
 	ShopperAddress string    // IP address, for payments on the web
 	ExpiresAt      time.Time // nobody should pay after it
+	// Parts are what a combined payment consists of, one for each shop; Amount
+	// is their sum and Reference names the whole. Empty: an ordinary payment.
+	Parts []Part
 }
 
-// Asked names the payment a call is about.
+// Part is one shop's share of a combined payment. It is captured, queried and
+// refunded under its own reference.
+type Part struct {
+	Reference   payment.MerchantReference
+	Amount      payment.Money
+	Description string
+}
+
+// Asked names the payment a call is about. Request is how it was started:
+// some providers must be told more of that than its reference.
 type Asked struct {
 	Reference payment.MerchantReference
 	Method    payment.Method
+	Request   Request
 }
 
-// Invitation is what the shopper's device needs to pay.
+// Invitation is what the shopper's device needs to pay: a code to scan or to
+// hand to the wallet, and what the page calls the wallet with, where it does.
 type Invitation struct {
-	CodeURL       string            `json:"code_url,omitempty"`
-	PrepayID      string            `json:"prepay_id,omitempty"`
+	Code          string            `json:"code,omitempty"`
 	PayParameters map[string]string `json:"pay_parameters,omitempty"`
-	WebURL        string            `json:"h5_url,omitempty"`
 }
 
 // isCode reports whether the shopper was given something to pay with.
-func (i Invitation) isCode() bool { return i.CodeURL != "" || i.PrepayID != "" || i.WebURL != "" }
+func (i Invitation) isCode() bool { return i.Code != "" }
 
 // Standing is where the provider says a payment stands.
 type Standing string
@@ -157,6 +181,9 @@ type Trade struct {
 	Standing          Standing
 	Amount            payment.Money
 	PaidAt            time.Time
+	// Unconfirmed: the provider's documents demand a query before what this
+	// says is booked. What a query says never is.
+	Unconfirmed bool
 }
 
 // StartAnswer is the answer to Start. A barcode payment is answered with its
@@ -181,12 +208,18 @@ type RefundIntent struct {
 	Amount   payment.Money
 	Captured payment.Money
 	Reason   string
+	// ProviderReference and Request are the captured payment's: its number at
+	// the provider, and how it was started.
+	ProviderReference payment.ProviderReference
+	Request           Request
 }
 
 // RefundAsked names the refund a call is about, and the payment it belongs to.
+// Request is how the refund was asked for.
 type RefundAsked struct {
 	Payment payment.MerchantReference
 	Refund  payment.RefundReference
+	Request Request
 }
 
 // RefundReport is what the provider says of one refund. Its State is never
@@ -198,6 +231,9 @@ type RefundReport struct {
 	ProviderReference payment.ProviderReference
 	State             payment.RefundState
 	Amount            payment.Money
+	// Unconfirmed: only a query tells what became of the refund; this says no
+	// more than that something did.
+	Unconfirmed bool
 }
 
 // RefundAnswer is the answer to Refund and QueryRefund; Report is set when the

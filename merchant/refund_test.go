@@ -87,7 +87,7 @@ func TestRefund_AcceptedIsNotDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if got := s.Notify("refund", scripted.Signed(), body); got != 200 {
+		if got := s.Notify(scripted.Signed(), body); got != 200 {
 			t.Errorf("refund notification answered %d", got)
 		}
 	}

@@ -138,7 +138,7 @@ func (c *Checkout) onRefund(ctx context.Context, r *refund, f func(*tx, *order, 
 func (c *Checkout) askRefund(ctx context.Context, p *pay, r *refund, provider Provider) RefundAnswer {
 	limited, cancel := c.bounded(ctx)
 	defer cancel()
-	return provider.QueryRefund(limited, RefundAsked{Payment: p.reference, Refund: r.reference})
+	return provider.QueryRefund(limited, r.asked(p))
 }
 
 // sendRefund counts the try durably and sends the stored request. The count
@@ -162,7 +162,7 @@ func (c *Checkout) sendRefund(ctx context.Context, p *pay, r *refund, provider P
 		return fmt.Errorf("count try of refund %s: %w", r.reference, err)
 	}
 	limited, cancel := c.bounded(ctx)
-	answer := provider.Refund(limited, RefundAsked{Payment: p.reference, Refund: r.reference}, r.request)
+	answer := provider.Refund(limited, r.asked(p), r.request)
 	cancel()
 	return c.onRefund(ctx, r, func(t *tx, o *order, fresh *refund) error { return c.bookRefundSent(t, o, fresh, answer) })
 }

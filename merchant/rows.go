@@ -84,7 +84,13 @@ func scanPay(row scanner) (*pay, error) {
 	return &p, nil
 }
 
-func (p *pay) asked() Asked { return Asked{Reference: p.reference, Method: p.method} }
+func (p *pay) asked() Asked {
+	return Asked{Reference: p.reference, Method: p.method, Request: p.request}
+}
+
+func (r *refund) asked(p *pay) RefundAsked {
+	return RefundAsked{Payment: p.reference, Refund: r.reference, Request: r.request}
+}
 
 func (p *pay) barcode() bool { return p.method == payment.MethodBarcode }
 

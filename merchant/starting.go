@@ -11,11 +11,11 @@ import (
 // StartRequest asks to start a payment for an order. Key is an idempotency
 // key within the order.
 type StartRequest struct {
-	Key      string               `json:"key"`
-	Provider payment.ProviderName `json:"provider"`
-	Method   payment.Method       `json:"method"`
-	AuthCode string               `json:"auth_code,omitempty"`
-	OpenID   string               `json:"openid,omitempty"`
+	Key       string               `json:"key"`
+	Provider  payment.ProviderName `json:"provider"`
+	Method    payment.Method       `json:"method"`
+	AuthCode  string               `json:"auth_code,omitempty"`
+	ShopperID string               `json:"shopper_id,omitempty"`
 	// Address is the shopper's IP address as the shop saw it.
 	Address string `json:"-"`
 }
@@ -88,8 +88,8 @@ func (c *Checkout) chooseStart(t *tx, o *order, r StartRequest, provider Provide
 func (c *Checkout) intent(o *order, p *pay, r StartRequest) StartIntent {
 	return StartIntent{
 		Reference: p.reference, Method: p.method, Amount: p.amount, Description: o.description,
-		AuthCode: r.AuthCode, ShopperID: r.OpenID, ShopperAddress: r.Address,
-		ExpiresAt: p.createdAt.Add(max(time.Duration(c.timers.GiveUpAfter), time.Minute)),
+		AuthCode: r.AuthCode, ShopperID: r.ShopperID, ShopperAddress: r.Address,
+		ExpiresAt: p.createdAt.Add(time.Duration(c.timers.GiveUpAfter)),
 	}
 }
 
@@ -155,6 +155,9 @@ func (c *Checkout) bookStart(t *tx, o *order, p *pay, answer StartAnswer) error 
 	switch answer.Outcome {
 	case OK:
 		p.answered, p.invitation = true, answer.Invitation
+		if answer.Trade.Unconfirmed {
+			return t.schedulePay(p, c.askedAt(p, c.clock.Now()))
+		}
 		if p.barcode() {
 			if err := c.book(t, o, p, answer.Trade); err != nil || p.state != payment.Pending {
 				return err

@@ -60,10 +60,10 @@ func TestRefund_RefusedAndThenDone(t *testing.T) {
 	_, _, err := s.Refund(order.ID, "r1", 400)
 	require.NoError(t, err)
 	books := s.eventually("refused", refundIs(0, payment.RefundRefused))
-	report, err := json.Marshal(merchant.RefundReport{Payment: books.Payments[0].Reference, Refund: books.Refunds[0].Reference,
-		ProviderReference: "B1", State: payment.RefundDone, Amount: payment.Fen(400)})
+	report, err := json.Marshal(merchant.Notice{Refund: &merchant.RefundReport{Payment: books.Payments[0].Reference, Refund: books.Refunds[0].Reference,
+		ProviderReference: "B1", State: payment.RefundDone, Amount: payment.Fen(400)}})
 	require.NoError(t, err)
-	s.Notify("refund", scripted.Signed(), report)
+	s.Notify(scripted.Signed(), report)
 	books = s.eventually("done", refundIs(0, payment.RefundDone))
 	require.Equal(t, payment.Fen(400), books.Orders[0].Refunded)
 }

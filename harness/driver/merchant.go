@@ -44,12 +44,12 @@ type Order struct {
 
 // Start is how a shopper wants to pay an order.
 type Start struct {
-	OrderID  string
-	Key      string // idempotency key
-	Provider payment.ProviderName
-	Method   payment.Method
-	Barcode  string // shown by the shopper, for the barcode method
-	OpenID   string // the shopper's name at the provider, for methods that need it
+	OrderID   string
+	Key       string // idempotency key
+	Provider  payment.ProviderName
+	Method    payment.Method
+	Barcode   string // shown by the shopper, for the barcode method
+	ShopperID string // the shopper's name at the provider, for methods that need it
 }
 
 // Refund is what a shopper wants back.

@@ -41,22 +41,11 @@ type page struct {
 	ID       string        `json:"id"`
 	Key      string        `json:"key"`
 	State    string        `json:"state"`
-	CodeURL  string        `json:"code_url"`
-	PrepayID string        `json:"prepay_id"`
-	H5URL    string        `json:"h5_url"`
+	Code     string        `json:"code"`
 	Payments []page        `json:"payments"`
 	Refunds  []page        `json:"refunds"`
 	Error    string        `json:"error"`
 	Amount   payment.Money `json:"amount"`
-}
-
-func (p page) code() string {
-	for _, code := range []string{p.CodeURL, p.H5URL, p.PrepayID} {
-		if code != "" {
-			return code
-		}
-	}
-	return ""
 }
 
 // Place implements Merchant.
@@ -77,12 +66,12 @@ func (s *Shop) Start(ctx context.Context, trial faults.Trial, start Start) Resul
 	if start.Barcode != "" {
 		body["auth_code"] = start.Barcode
 	}
-	if start.OpenID != "" {
-		body["openid"] = start.OpenID
+	if start.ShopperID != "" {
+		body["shopper_id"] = start.ShopperID
 	}
 	said, result := s.call(ctx, call{trial, faults.Start, http.MethodPost,
 		"/orders/" + url.PathEscape(start.OrderID) + "/payments", body})
-	result.OrderID, result.Payment, result.Code = start.OrderID, payment.State(said.State), said.code()
+	result.OrderID, result.Payment, result.Code = start.OrderID, payment.State(said.State), said.Code
 	return result
 }
 
@@ -95,7 +84,7 @@ func (s *Shop) Read(ctx context.Context, trial faults.Trial, orderID string) Res
 func (p page) asOrder(orderID string, result Result) Result {
 	result.OrderID, result.Order = orderID, payment.OrderState(p.State)
 	for _, shown := range p.Payments {
-		result.Payments = append(result.Payments, PagePayment{Key: shown.Key, State: payment.State(shown.State), Code: shown.code()})
+		result.Payments = append(result.Payments, PagePayment{Key: shown.Key, State: payment.State(shown.State), Code: shown.Code})
 	}
 	for _, shown := range p.Refunds {
 		result.Refunds = append(result.Refunds, payment.RefundState(shown.State))

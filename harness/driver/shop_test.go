@@ -109,7 +109,7 @@ func TestShop_Calls(t *testing.T) {
 		text, _ := io.ReadAll(r.Body)
 		asked, body = fmt.Sprintf("%s %s trial=%s operation=%s trace=%t", r.Method, r.URL.EscapedPath(), r.Header.Get(proxy.TrialHeader),
 			r.Header.Get(proxy.OperationHeader), r.Header.Get("Traceparent") != ""), string(text)
-		_, _ = io.WriteString(w, `{"id":"o1","state":"pending","h5_url":"h5","payments":[{"key":"k1","state":"closed","prepay_id":"p"}],"refunds":[{"state":"done"}]}`)
+		_, _ = io.WriteString(w, `{"id":"o1","state":"pending","code":"h5","payments":[{"key":"k1","state":"closed","code":"p"}],"refunds":[{"state":"done"}]}`)
 	})
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), telemetry.Root(telemetry.TraceID("run", "t1")))
 
@@ -120,9 +120,9 @@ func TestShop_Calls(t *testing.T) {
 		"lines":[{"name":"tea","quantity":7,"price":{"minor":100,"currency":"CNY"}}]}`, body)
 	require.Equal(t, "o1", placed.OrderID)
 
-	started := shop.Start(ctx, "t1", driver.Start{OrderID: "o/1", Key: "k", Provider: "wechatpay", Method: payment.MethodBarcode, Barcode: "b", OpenID: "i"})
+	started := shop.Start(ctx, "t1", driver.Start{OrderID: "o/1", Key: "k", Provider: "wechatpay", Method: payment.MethodBarcode, Barcode: "b", ShopperID: "i"})
 	require.Equal(t, "POST /orders/o%2F1/payments trial=t1 operation=start trace=true", asked)
-	require.JSONEq(t, `{"key":"k","provider":"wechatpay","method":"barcode","auth_code":"b","openid":"i"}`, body)
+	require.JSONEq(t, `{"key":"k","provider":"wechatpay","method":"barcode","auth_code":"b","shopper_id":"i"}`, body)
 	require.Equal(t, "h5", started.Code)
 	require.Equal(t, payment.Pending, started.Payment)
 

@@ -189,7 +189,7 @@ func (k *Walk) start(ctx context.Context, step faults.Step) (journal.Outcome, er
 		}
 	}
 	if step.Method == payment.MethodInApp {
-		start.OpenID = "openid-" + string(k.trial.ID)
+		start.ShopperID = "openid-" + string(k.trial.ID)
 	}
 	var result Result
 	k.record(ctx, journal.Operation{Name: faults.StepStart, Key: start.Key, OrderID: start.OrderID, Amount: k.trial.Total},

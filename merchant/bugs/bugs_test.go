@@ -64,7 +64,7 @@ func (s *shop) pay(n int, fen int64) []byte {
 	return body
 }
 
-func (s *shop) notify(body []byte) int { return s.Notify("payment", scripted.Signed(), body) }
+func (s *shop) notify(body []byte) int { return s.Notify(scripted.Signed(), body) }
 
 // rest is long enough for all of scripted.Timers to have fired.
 func rest() { scripted.Wait(700 * time.Millisecond) }
@@ -149,7 +149,7 @@ var exposures = map[string]func(t *testing.T, bug *bugs.Bug) bool{
 	"signature-unchecked": func(t *testing.T, bug *bugs.Bug) bool {
 		s := open(t, bug, &scripted.Provider{}, scripted.Patient())
 		s.start("p1", payment.MethodCode)
-		s.Notify("payment", http.Header{}, s.pay(0, 1000))
+		s.Notify(http.Header{}, s.pay(0, 1000))
 		return s.atRest().Orders[0].State == payment.OrderPaid
 	},
 	"acknowledges-before-persisting": func(t *testing.T, bug *bugs.Bug) bool {

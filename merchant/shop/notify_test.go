@@ -228,7 +228,7 @@ func TestNotify(t *testing.T) {
 			if row.forged {
 				header.Set("Wechatpay-Signature", base64.StdEncoding.EncodeToString(make([]byte, 256)))
 			}
-			if status, answer := w.do("/notify/wechatpay/payment", header, body); status != row.status || (status != 200) != strings.Contains(answer, "FAIL") {
+			if status, answer := w.do("/notify/wechatpay", header, body); status != row.status || (status != 200) != strings.Contains(answer, "FAIL") {
 				t.Errorf("answered %d %s, want %d", status, answer, row.status)
 			}
 			books, err := w.checkout.Books(t.Context())
@@ -249,7 +249,7 @@ func TestNotify(t *testing.T) {
 func TestNotify_SignatureUnchecked(t *testing.T) {
 	w := newWorld(t, "signature-unchecked")
 	body := w.message(transaction(testApp, testMerchant, w.started(), 1000, "CNY"))
-	if status, answer := w.do("/notify/wechatpay/payment", nil, body); status != 200 {
+	if status, answer := w.do("/notify/wechatpay", nil, body); status != 200 {
 		t.Errorf("answered %d %s", status, answer)
 	}
 	if books, err := w.checkout.Books(t.Context()); err != nil || books.Orders[0].State != payment.OrderPaid {

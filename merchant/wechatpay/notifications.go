@@ -17,38 +17,39 @@ type envelope struct {
 	Resource     sealed `json:"resource"`
 }
 
-// open reads the envelope and decrypts what is in it, if it is of a kind.
-func (c *Client) open(body []byte, kind string) ([]byte, error) {
+// open reads the envelope and decrypts what is in it.
+func (c *Client) open(body []byte) (event string, plain []byte, err error) {
 	var e envelope
 	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, fmt.Errorf("read envelope: %w", err)
+		return "", nil, fmt.Errorf("read envelope: %w", err)
 	}
-	if !strings.HasPrefix(e.EventType, kind) {
-		return nil, fmt.Errorf("event_type %.64q is not %s", e.EventType, kind)
-	}
-	plain, err := e.Resource.open(c.config.APIv3Key)
+	plain, err = e.Resource.open(c.config.APIv3Key)
 	if err != nil {
-		return nil, fmt.Errorf("open notification %.64q: %w", e.ID, err)
+		return "", nil, fmt.Errorf("open notification %.64q: %w", e.ID, err)
 	}
-	return plain, nil
+	return e.EventType, plain, nil
 }
 
-// ReadPayment implements merchant.Notifications. Only success is ever pushed;
-// the trade_state inside must agree.
-func (c *Client) ReadPayment(body []byte) (merchant.Trade, error) {
-	plain, err := c.open(body, "TRANSACTION.")
+// Read implements merchant.Notifications. Of payments only success is ever
+// pushed; the trade_state inside must agree.
+func (c *Client) Read(body []byte) (merchant.Notice, error) {
+	event, plain, err := c.open(body)
 	if err != nil {
-		return merchant.Trade{}, err
+		return merchant.Notice{}, err
 	}
-	return c.readTrade(plain)
+	switch {
+	case strings.HasPrefix(event, "TRANSACTION."):
+		trade, err := c.readTrade(plain)
+		return merchant.Notice{Trades: []merchant.Trade{trade}}, err
+	case strings.HasPrefix(event, "REFUND."):
+		report, err := c.readRefund(plain)
+		return merchant.Notice{Refund: &report}, err
+	default:
+		return merchant.Notice{}, fmt.Errorf("event_type %.64q is not known", event)
+	}
 }
 
-// ReadRefund implements merchant.Notifications.
-func (c *Client) ReadRefund(body []byte) (merchant.RefundReport, error) {
-	plain, err := c.open(body, "REFUND.")
-	if err != nil {
-		return merchant.RefundReport{}, err
-	}
+func (c *Client) readRefund(plain []byte) (merchant.RefundReport, error) {
 	var wire refundWire
 	if err := decode(plain, &wire); err != nil {
 		return merchant.RefundReport{}, err
@@ -62,9 +63,10 @@ func (c *Client) ReadRefund(body []byte) (merchant.RefundReport, error) {
 // Reply implements merchant.Notifications. The status alone is what counts:
 // 200 with FAIL in the body would not be delivered again (section 0, fact 8).
 // The reason stays in our log.
-func (c *Client) Reply(refusal error) (int, []byte) {
-	if refusal == nil {
-		return http.StatusOK, []byte(`{"code":"SUCCESS","message":"OK"}`)
+func (c *Client) Reply(refusal error) merchant.Reply {
+	reply := merchant.Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"code":"SUCCESS","message":"OK"}`)}
+	if refusal != nil {
+		reply.Status, reply.Body = http.StatusInternalServerError, []byte(`{"code":"FAIL","message":"not booked"}`)
 	}
-	return http.StatusInternalServerError, []byte(`{"code":"FAIL","message":"not booked"}`)
+	return reply
 }

@@ -62,6 +62,15 @@ func beijing(at time.Time) string {
 	return at.In(time.FixedZone("", 8*60*60)).Format(time.RFC3339)
 }
 
+// expiry is when an order can no longer be paid: the provider knows none
+// sooner than a minute after it was made (section 3.1).
+func (c *Client) expiry(intent merchant.StartIntent) time.Time {
+	if least := c.clock.Now().Add(time.Minute); intent.ExpiresAt.Before(least) {
+		return least
+	}
+	return intent.ExpiresAt
+}
+
 // errMethod is a method WeChat Pay does not have, or an intent without what
 // the method needs.
 var errMethod = errors.New("cannot start")
@@ -70,8 +79,8 @@ var errMethod = errors.New("cannot start")
 func (c *Client) PrepareStart(intent merchant.StartIntent) (merchant.Request, error) {
 	body := prepay{
 		AppID: c.config.AppID, MerchantID: c.config.MerchantID, Description: intent.Description,
-		OutTradeNo: string(intent.Reference), NotifyURL: c.notifyURL + "/payment",
-		TimeExpire: beijing(intent.ExpiresAt), Amount: wireAmount(intent.Amount),
+		OutTradeNo: string(intent.Reference), NotifyURL: c.notifyURL,
+		TimeExpire: beijing(c.expiry(intent)), Amount: wireAmount(intent.Amount),
 	}
 	path := transactions
 	switch intent.Method {
@@ -152,21 +161,20 @@ func (c *Client) invite(method payment.Method, body []byte) (merchant.Invitation
 	if err := decode(body, &wire); err != nil {
 		return merchant.Invitation{}, err
 	}
-	invited := merchant.Invitation{CodeURL: wire.CodeURL, PrepayID: wire.PrepayID, WebURL: wire.H5URL}
+	invited := merchant.Invitation{Code: wire.PrepayID}
 	at := stamp{timestamp: strconv.FormatInt(c.clock.Now().Unix(), 10), nonce: nonce()}
 	var err error
-	given := wire.PrepayID
 	switch method {
 	case payment.MethodCode:
-		given = wire.CodeURL
+		invited.Code = wire.CodeURL
 	case payment.MethodWeb:
-		given = wire.H5URL
+		invited.Code = wire.H5URL
 	case payment.MethodInApp:
 		invited.PayParameters, err = c.signer.inAppParameters(c.config.AppID, wire.PrepayID, at)
 	case payment.MethodApp:
 		invited.PayParameters, err = c.signer.appParameters(c.config.AppID, wire.PrepayID, at)
 	}
-	if given == "" {
+	if invited.Code == "" {
 		return merchant.Invitation{}, fmt.Errorf("answer invites nobody: %.200s", body)
 	}
 	return invited, err

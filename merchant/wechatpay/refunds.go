@@ -35,7 +35,7 @@ type refundBody struct {
 func (c *Client) PrepareRefund(intent merchant.RefundIntent) (merchant.Request, error) {
 	body := refundBody{
 		OutTradeNo: string(intent.Payment), OutRefundNo: string(intent.Refund), Reason: intent.Reason,
-		NotifyURL: c.notifyURL + "/refund",
+		NotifyURL: c.notifyURL,
 		Amount:    refundAmount{Refund: &intent.Amount.Minor, Total: intent.Captured.Minor, Currency: intent.Amount.Currency},
 	}
 	text, err := json.Marshal(body)

@@ -78,15 +78,19 @@ func TestVectors_AnswersAndCallback(t *testing.T) {
 
 func TestVectors_N1IsReadToItsPayment(t *testing.T) {
 	c := testClient(t, "", fixed(1767225606))
-	trade, err := c.ReadPayment([]byte(vectors(t)["N1"][0]))
+	notice, err := c.Read([]byte(vectors(t)["N1"][0]))
+	if err != nil || len(notice.Trades) != 1 || notice.Refund != nil {
+		t.Fatalf("got %+v, %v", notice, err)
+	}
+	trade := notice.Trades[0]
 	want := merchant.Trade{
 		Reference: "PQ20260101000001", ProviderReference: "4200000000202601010000000001", Standing: merchant.Paid,
 		Amount: payment.Fen(101), PaidAt: trade.PaidAt,
 	}
-	if err != nil || trade != want || !trade.PaidAt.Equal(time.Unix(1767225605, 0)) {
+	if trade != want || !trade.PaidAt.Equal(time.Unix(1767225605, 0)) {
 		t.Errorf("got %+v, %v", trade, err)
 	}
-	plain, err := c.open([]byte(vectors(t)["N1"][0]), "TRANSACTION.")
+	_, plain, err := c.open([]byte(vectors(t)["N1"][0]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,18 +129,19 @@ func TestVectors_FrontEndParameters(t *testing.T) {
 	}
 }
 
-// FuzzReadPayment: whatever a stranger posts, reading it never panics and
+// FuzzRead: whatever a stranger posts, reading it never panics and
 // never makes a payment of anything but a sealed message of ours.
-func FuzzReadPayment(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add([]byte(vectors(f)["N1"][0]))
 	f.Add([]byte(`{"event_type":"TRANSACTION.SUCCESS","resource":{"algorithm":"AEAD_AES_256_GCM","nonce":"1"}}`))
 	c := testClient(f, "", fixed(1767225606))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if trade, err := c.ReadPayment(body); err == nil && trade.Reference != "PQ20260101000001" {
-			t.Errorf("read %+v out of nothing", trade)
+		notice, err := c.Read(body)
+		if err != nil {
+			return
 		}
-		if _, err := c.ReadRefund(body); err == nil {
-			t.Error("read a refund out of nothing")
+		if notice.Refund != nil || notice.Trades[0].Reference != "PQ20260101000001" {
+			t.Errorf("read %+v out of nothing", notice)
 		}
 	})
 }

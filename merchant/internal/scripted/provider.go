@@ -156,7 +156,7 @@ func (p *Provider) Start(_ context.Context, asked merchant.Asked, request mercha
 			answer.Trade = *trade
 			return worked()
 		}
-		answer.Invitation = merchant.Invitation{CodeURL: "code:" + string(asked.Reference)}
+		answer.Invitation = merchant.Invitation{Code: "code:" + string(asked.Reference)}
 		return worked()
 	})
 	return answer
@@ -268,7 +268,7 @@ func (p *Provider) Pay(reference payment.MerchantReference, amount payment.Money
 		return nil, fmt.Errorf("pay %s: cannot be paid", reference)
 	}
 	take(trade, amount)
-	return json.Marshal(trade)
+	return json.Marshal(merchant.Notice{Trades: []merchant.Trade{*trade}})
 }
 
 // Finish moves a slow refund to its end and returns the notification of it.
@@ -280,7 +280,7 @@ func (p *Provider) Finish(reference payment.RefundReference, state payment.Refun
 		return nil, fmt.Errorf("finish %s: no such refund", reference)
 	}
 	report.State = state
-	return json.Marshal(report)
+	return json.Marshal(merchant.Notice{Refund: report})
 }
 
 // Taken and Returned are the sums of the provider's book.
@@ -321,22 +321,17 @@ func (p *Provider) Verify(_ context.Context, header http.Header, _ []byte) error
 	return nil
 }
 
-// ReadPayment implements merchant.Notifications.
-func (p *Provider) ReadPayment(body []byte) (trade merchant.Trade, err error) {
-	err = json.Unmarshal(body, &trade)
-	return trade, err
-}
-
-// ReadRefund implements merchant.Notifications.
-func (p *Provider) ReadRefund(body []byte) (report merchant.RefundReport, err error) {
-	err = json.Unmarshal(body, &report)
-	return report, err
+// Read implements merchant.Notifications.
+func (p *Provider) Read(body []byte) (notice merchant.Notice, err error) {
+	err = json.Unmarshal(body, &notice)
+	return notice, err
 }
 
 // Reply implements merchant.Notifications.
-func (p *Provider) Reply(refusal error) (int, []byte) {
+func (p *Provider) Reply(refusal error) merchant.Reply {
+	reply := merchant.Reply{Status: http.StatusOK, ContentType: "application/json", Body: []byte(`{"code":"SUCCESS"}`)}
 	if refusal != nil {
-		return http.StatusInternalServerError, []byte(`{"code":"FAIL"}`)
+		reply.Status, reply.Body = http.StatusInternalServerError, []byte(`{"code":"FAIL"}`)
 	}
-	return http.StatusOK, []byte(`{"code":"SUCCESS"}`)
+	return reply
 }

@@ -110,8 +110,8 @@ func (s *Shop) Do(method, path string, ask, into any) (int, error) {
 }
 
 // Notify delivers a notification and returns the shop's status.
-func (s *Shop) Notify(kind string, header http.Header, body []byte) int {
-	request := httptest.NewRequest(http.MethodPost, "/notify/"+string(Name)+"/"+kind, bytes.NewReader(body))
+func (s *Shop) Notify(header http.Header, body []byte) int {
+	request := httptest.NewRequest(http.MethodPost, "/notify/"+string(Name), bytes.NewReader(body))
 	request.Header = header
 	recorder := httptest.NewRecorder()
 	s.API.ServeHTTP(recorder, request)
