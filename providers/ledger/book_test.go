@@ -182,6 +182,31 @@ func TestBook_RefundPostsOnceWhenItIsDone(t *testing.T) {
 	require.Equal(t, []string{"processing", "done"}, written.states(journal.RefundEntry))
 }
 
+// TestBook_RefundReferencesWithinAPayment: where a provider's refund references
+// are unique only within a payment, two payments may use the same one.
+func TestBook_RefundReferencesWithinAPayment(t *testing.T) {
+	book, _ := open()
+	require.NoError(t, book.Fund(t.Context(), "t1", payment.Fen(300)))
+	for _, reference := range []string{"p1", "p2"} {
+		_, err := book.Begin(t.Context(), "t1", intent(reference, 100))
+		require.NoError(t, err)
+		_, err = book.Capture(t.Context(), key(reference), "t1", payment.ProviderReference("x"+reference))
+		require.NoError(t, err)
+	}
+	for i, reference := range []string{"p1", "p2", "p1"} {
+		request := ledger.RefundRequest{Payment: key(reference), Reference: "r1", Amount: payment.Fen(40), WithinPayment: true}
+		accepted, fresh, err := book.Refund(t.Context(), request)
+		require.NoError(t, err)
+		require.Equal(t, i < 2, fresh)
+		require.Equal(t, request.Key(), accepted.RefundKey)
+		_, err = book.Finish(t.Context(), request.Key())
+		require.NoError(t, err)
+	}
+	balance, err := book.Balance("t1")
+	require.NoError(t, err)
+	require.Equal(t, payment.Fen(180), balance)
+}
+
 func TestBook_AbnormalRefundWaitsInSuspense(t *testing.T) {
 	book, written := captured(t)
 	accepted, _, err := book.Refund(t.Context(), refundOf("r1", 300))

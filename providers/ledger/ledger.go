@@ -83,9 +83,11 @@ type Key struct {
 	Reference payment.MerchantReference
 }
 
-// RefundKey names a refund, likewise.
+// RefundKey names a refund, likewise. Within is set by providers whose refund
+// references are unique only within one payment, and names that payment.
 type RefundKey struct {
 	Account   string
+	Within    payment.MerchantReference
 	Reference payment.RefundReference
 }
 

@@ -34,6 +34,18 @@ type RefundRequest struct {
 	Reference         payment.RefundReference
 	Amount            payment.Money
 	ProviderReference string
+	// WithinPayment: the reference is unique only within its payment, not within
+	// the whole account.
+	WithinPayment bool
+}
+
+// Key is under which key the book keeps the refund.
+func (r RefundRequest) Key() RefundKey {
+	key := RefundKey{Account: r.Payment.Account, Reference: r.Reference}
+	if r.WithinPayment {
+		key.Within = r.Payment.Reference
+	}
+	return key
 }
 
 // Refund accepts a refund: its amount is reserved at once, so that no later
@@ -43,7 +55,7 @@ type RefundRequest struct {
 func (b *Book) Refund(ctx context.Context, request RefundRequest) (refund Refund, fresh bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key := RefundKey{Account: request.Payment.Account, Reference: request.Reference}
+	key := request.Key()
 	if known, found := b.refunds[key]; found {
 		if known.Payment != request.Payment || known.Amount != request.Amount {
 			return Refund{}, false, fmt.Errorf("refund %s: %w", key.Reference, ErrMismatch)
