@@ -22,7 +22,7 @@ func amount() Definition {
 	return Definition{Name: "amount", Kind: OnMessage, Class: Legal,
 		Operations: []Operation{Create, PayCode, Query, Refund, RefundQuery, NotifyPayment, NotifyRefund},
 		Experience: "The amount in the message is another than its sender meant.",
-		Example:    "{fault: amount, at: merchant->wechatpay create, how: minus-one}",
+		Example:    "{fault: amount, at: merchant->provider create, how: minus-one}",
 		Settings: []Setting{
 			{Name: "how", Type: WordSetting, Words: words, Meaning: "what the amount becomes (plus-one)"},
 			{Name: "signature", Type: WordSetting, Words: []string{"re-signed", "left-broken", "stripped"},

@@ -17,7 +17,7 @@ type Rendezvous struct {
 func barrier() Definition {
 	return Definition{Name: "barrier", Kind: OnMessage, Class: Legal, Legs: []Leg{RequestLeg},
 		Experience: "Two requests about one payment are handled in the same instant.",
-		Example:    "{fault: barrier, at: wechatpay->merchant notify-payment, collect: 2}",
+		Example:    "{fault: barrier, at: provider->merchant notify-payment, collect: 2}",
 		Settings: []Setting{
 			{Name: "collect", Type: CountSetting, Meaning: "how many messages are released together (2)"},
 			{Name: "group", Type: TextSetting, Meaning: "joins the pins of this name in the trial; without it the message meets copies of itself"},

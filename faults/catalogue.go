@@ -173,7 +173,7 @@ func (d Definition) Allows(operation Operation, leg Leg) bool {
 
 func messageFaults() []Definition {
 	return []Definition{noop(), latency(), lostRequest(), lostAnswer(), reset(), errorStatus(), duplicate(), hold(), barrier(),
-		amount(), signature(), forgedNotification()}
+		amount(), crossWired(), signature(), forgedNotification()}
 }
 
 func behaviours() []Definition {
@@ -186,5 +186,5 @@ func processFaults() []Definition {
 
 func shoppers() []Definition {
 	return []Definition{pay(), payThenRefund(), doubleClick(), retrySame(), payAgain(), twoWallets(), payAfterClose(), abandon(),
-		scanCode()}
+		scanCode(), manyAtOnce(), combinedOrder()}
 }

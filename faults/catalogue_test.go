@@ -57,7 +57,7 @@ func TestCatalogue_Examples(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, definition.Allows(at.Operation, at.Leg), place["at"])
 		case faults.OnPayment:
-			require.Equal(t, map[string]string{"fault": definition.Name, "payment": "wechatpay"}, place)
+			require.Equal(t, map[string]string{"fault": definition.Name, "payment": "provider"}, place)
 		case faults.AsJourney:
 			require.Equal(t, map[string]string{"shopper": definition.Name}, place)
 		default:
@@ -284,7 +284,7 @@ func TestErrorStatus_Leg(t *testing.T) {
 		{faults.ErrorStatus{Status: 500, Code: "ORDER_CLOSED"}, faults.AnswerLeg, false},
 		{faults.ErrorStatus{Status: 400, Code: "ORDER_CLOSED"}, faults.RequestLeg, true},
 	} {
-		require.Equal(t, c.legal, c.fault.CheckLeg(c.leg) == nil, "%+v on the %s", c.fault, c.leg)
+		require.Equal(t, c.legal, c.fault.CheckLeg(c.leg, []string{"SYSTEM_ERROR", "BANK_ERROR"}) == nil, "%+v on the %s", c.fault, c.leg)
 	}
 }
 

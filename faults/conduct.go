@@ -18,10 +18,10 @@ type Conduct struct {
 	// UnknownOutcome answers the pay-type call or the refund with a system
 	// error although it was carried out.
 	UnknownOutcome bool
-	// Decline refuses the shopper's payment with this code of the provider;
-	// "" declines nothing. It refuses Declines times and then accepts.
-	Decline  string
+	// Declines times the shopper's payment is refused, with the provider's code
+	// Decline, or with its word for too little money if that is empty.
 	Declines int
+	Decline  string
 	// CaptureBeforeClose captures from the shopper's wallet in the instant
 	// before the merchant's close (or reverse) is acted on.
 	CaptureBeforeClose bool

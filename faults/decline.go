@@ -4,16 +4,16 @@ import "errors"
 
 // Decline lets the provider refuse the shopper's payment, a number of times.
 type Decline struct {
-	Code  string `json:"code,omitempty"`  // the provider's word; NOT_ENOUGH if unset
+	Code  string `json:"code,omitempty"`  // the provider's word; that for too little money if unset
 	Times int    `json:"times,omitempty"` // 1 if unset
 }
 
 func decline() Definition {
 	return Definition{Name: "decline", Kind: OnPayment, Class: Legal,
 		Experience: "The shopper's payment is refused; a later try may succeed.",
-		Example:    "{fault: decline, payment: wechatpay, code: NOT_ENOUGH}",
+		Example:    "{fault: decline, payment: provider, times: 2}",
 		Settings: []Setting{
-			{Name: "code", Type: TextSetting, Meaning: "the provider's code of the refusal (NOT_ENOUGH)"},
+			{Name: "code", Type: TextSetting, Meaning: "the provider's code of the refusal (its word for too little money)"},
 			{Name: "times", Type: CountSetting, Meaning: "how many tries are refused (1)"},
 		},
 		New: func() Fault { return &Decline{} }}
@@ -30,7 +30,4 @@ func (f *Decline) Check() error {
 // Bend implements Behaviour.
 func (f *Decline) Bend(conduct *Conduct) {
 	conduct.Decline, conduct.Declines = f.Code, max(f.Times, 1)
-	if f.Code == "" {
-		conduct.Decline = "NOT_ENOUGH"
-	}
 }

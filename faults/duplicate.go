@@ -16,7 +16,7 @@ type Duplicate struct {
 func duplicate() Definition {
 	return Definition{Name: "duplicate", Kind: OnMessage, Class: Legal, Legs: []Leg{RequestLeg},
 		Experience: "The callee sees the request several times; the caller sees the first answer.",
-		Example:    "{fault: duplicate, at: wechatpay->merchant notify-payment, copies: 2, spacing: 100ms}",
+		Example:    "{fault: duplicate, at: provider->merchant notify-payment, copies: 2, spacing: 100ms}",
 		Settings: []Setting{
 			{Name: "copies", Type: CountSetting, Meaning: "how many more of it (1)"},
 			{Name: "spacing", Type: DurationSetting, Meaning: "between copies (20ms)"},

@@ -66,6 +66,9 @@ type Response struct {
 // Edit changes what a message says.
 type Edit struct {
 	Amount AmountChange
+	// OtherPayment asks the proxy to find another payment of the message's trial
+	// at the same provider, and to put its reference into Reference.
+	OtherPayment bool
 	// Reference, if set, takes the place of the merchant reference that the
 	// message is about.
 	Reference payment.MerchantReference

@@ -13,7 +13,7 @@ func forgedNotification() Definition {
 	return Definition{Name: "forged-notification", Kind: OnMessage, Class: Forged, Legs: []Leg{AnswerLeg},
 		Operations: []Operation{Create, PayCode},
 		Experience: "Somebody who knows the order's reference tells the merchant that it was paid.",
-		Example:    "{fault: forged-notification, at: merchant->wechatpay create answer, how: wrong-key}",
+		Example:    "{fault: forged-notification, at: merchant->provider create answer, how: wrong-key}",
 		Settings: []Setting{
 			{Name: "how", Type: WordSetting, Words: signatureWords(), Meaning: "what is wrong with the signature (wrong-key)"},
 			{Name: "after", Type: DurationSetting, Meaning: "how long after the pinned message (50ms)"},

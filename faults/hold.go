@@ -16,7 +16,7 @@ type HoldBack struct {
 func hold() Definition {
 	return Definition{Name: "hold", Kind: OnMessage, Class: Legal,
 		Experience: "The message arrives after one that was sent later.",
-		Example:    "{fault: hold, at: merchant->wechatpay query answer, until: wechatpay->merchant notify-payment answer}",
+		Example:    "{fault: hold, at: merchant->provider query answer, until: provider->merchant notify-payment answer}",
 		Settings: []Setting{
 			{Name: "until", Type: AddressSetting, Meaning: "the message of the same trial that must pass first"},
 			{Name: "delay", Type: DurationSetting, Meaning: "or how long to keep it (500ms)"},

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"slices"
 	"time"
 
 	"github.com/payquake/payquake/payment"
@@ -27,6 +28,13 @@ type Step struct {
 	Key int `json:"key,omitempty"`
 	// Method of a start.
 	Method payment.Method `json:"method,omitempty"`
+	// Elsewhere: the start is at the trial's other provider.
+	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Order is which of the trial's orders the step is about, from 0.
+	Order int `json:"order,omitempty"`
+	// Basket: the step is about all of them at once, as one basket with an order
+	// for each shop.
+	Basket bool `json:"basket,omitempty"`
 	// Percent of the total that a refund asks for, rounded down to the minor
 	// unit but never to nothing; 0 means all that is left.
 	Percent int `json:"percent,omitempty"`
@@ -44,7 +52,7 @@ const (
 	StepOpen      StepKind = "open"       // scan the code of the start with Key, without paying
 	StepPay       StepKind = "pay"        // confirm the payment of the start with Key in the wallet
 	StepPayLate   StepKind = "pay-late"   // wait until the merchant gave the payment up, then try to pay it
-	StepAwaitPaid StepKind = "await-paid" // watch the order page until it says paid
+	StepAwaitPaid StepKind = "await-paid" // watch the pages of the orders until all say paid
 	StepRefund    StepKind = "refund"     // ask for money back, under Key
 )
 
@@ -66,3 +74,23 @@ func (j *Journey) payOnce(key int, method payment.Method) {
 
 // awaitPaid watches the page as long as shoppers usually do.
 func (j *Journey) awaitPaid() { j.add(Step{Do: StepAwaitPaid, Patience: usualPatience}) }
+
+// elsewhere moves the starts under a key to the trial's other provider, where
+// they are paid by code: every provider has codes.
+func (j *Journey) elsewhere(key int) {
+	for i := range j.Steps {
+		if step := &j.Steps[i]; step.Do == StepStart && step.Key == key {
+			step.Elsewhere, step.Method = true, payment.MethodCode
+		}
+	}
+}
+
+// Crosses reports whether the journey pays at another provider too.
+func (j Journey) Crosses() bool {
+	return slices.ContainsFunc(j.Steps, func(s Step) bool { return s.Elsewhere })
+}
+
+// Combines reports whether the journey pays a basket of several shops at once.
+func (j Journey) Combines() bool {
+	return slices.ContainsFunc(j.Steps, func(s Step) bool { return s.Basket })
+}

@@ -7,7 +7,7 @@ type LateSuccess struct{}
 func lateSuccess() Definition {
 	return Definition{Name: "late-success", Kind: OnPayment, Class: Legal,
 		Experience: "The payment succeeds just before the close arrives; the close is refused because it is paid.",
-		Example:    "{fault: late-success, payment: wechatpay}",
+		Example:    "{fault: late-success, payment: provider}",
 		New:        func() Fault { return &LateSuccess{} }}
 }
 

@@ -31,7 +31,7 @@ const (
 func latency() Definition {
 	return Definition{Name: "latency", Kind: OnMessage, Class: Legal,
 		Experience: "The message arrives late; if later than the merchant's own timeout, the merchant does not know whether it was acted on.",
-		Example:    "{fault: latency, at: merchant->wechatpay create answer, delay: 300ms, jitter: 100ms, distribution: normal}",
+		Example:    "{fault: latency, at: merchant->provider create answer, delay: 300ms, jitter: 100ms, distribution: normal}",
 		Settings: []Setting{
 			{Name: "delay", Type: DurationSetting, Meaning: "the middle of the distribution (200ms)"},
 			{Name: "jitter", Type: DurationSetting, Meaning: "its spread (0s)"},

@@ -11,7 +11,7 @@ type LostAnswer struct {
 func lostAnswer() Definition {
 	return Definition{Name: "lost-answer", Kind: OnMessage, Class: Legal, Legs: []Leg{AnswerLeg},
 		Experience: "The call fails or times out although the callee acted on it.",
-		Example:    "{fault: lost-answer, at: merchant->wechatpay pay-code answer, how: reset}",
+		Example:    "{fault: lost-answer, at: merchant->provider pay-code answer, how: reset}",
 		Settings: []Setting{{Name: "how", Type: WordSetting, Words: []string{"reset", "black-hole", "close", "empty-body"},
 			Meaning: "what the caller sees (reset); a black hole lasts until the caller's timeout"}},
 		New: func() Fault { return &LostAnswer{} }}

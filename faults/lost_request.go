@@ -11,7 +11,7 @@ type LostRequest struct {
 func lostRequest() Definition {
 	return Definition{Name: "lost-request", Kind: OnMessage, Class: Legal, Legs: []Leg{RequestLeg},
 		Experience: "The call fails or times out, and the callee never saw it.",
-		Example:    "{fault: lost-request, at: merchant->wechatpay create, how: black-hole}",
+		Example:    "{fault: lost-request, at: merchant->provider create, how: black-hole}",
 		Settings: []Setting{{Name: "how", Type: WordSetting, Words: []string{"reset", "black-hole", "close"},
 			Meaning: "what the caller sees (reset); a black hole lasts until the caller's timeout"}},
 		New: func() Fault { return &LostRequest{} }}

@@ -28,7 +28,7 @@ const (
 func merchantCrash() Definition {
 	return Definition{Name: "merchant-crash", Kind: OnProcess, Class: Legal,
 		Experience: "The merchant is killed with the message under way (before) or just through (after), and started again.",
-		Example:    "{fault: merchant-crash, at: wechatpay->merchant notify-payment answer, when: after-acknowledging}",
+		Example:    "{fault: merchant-crash, at: provider->merchant notify-payment answer, when: after-acknowledging}",
 		Settings: []Setting{
 			{Name: "when", Type: WordSetting, Words: []string{"before", "after", "after-acknowledging"},
 				Meaning: "before the message passes, after it, or after it with redeliveries and queries kept back (before)"},

@@ -9,7 +9,7 @@ type MerchantRestart struct {
 func merchantRestart() Definition {
 	return Definition{Name: "merchant-restart", Kind: OnProcess, Class: Legal,
 		Experience: "The merchant is asked to end after the message has passed, and started again.",
-		Example:    "{fault: merchant-restart, at: merchant->wechatpay create answer}",
+		Example:    "{fault: merchant-restart, at: merchant->provider create answer}",
 		Settings:   []Setting{{Name: "down", Type: DurationSetting, Meaning: "how long it stays away (0s)"}},
 		New:        func() Fault { return &MerchantRestart{} }}
 }

@@ -7,7 +7,7 @@ type Noop struct{}
 func noop() Definition {
 	return Definition{Name: "noop", Kind: OnMessage, Class: Legal,
 		Experience: "Nothing: the message passes untouched, and the report shows that the pin was reached.",
-		Example:    "{fault: noop, at: merchant->wechatpay create#1 request}",
+		Example:    "{fault: noop, at: merchant->provider create#1 request}",
 		New:        func() Fault { return &Noop{} }}
 }
 

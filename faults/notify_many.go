@@ -12,7 +12,7 @@ type NotifyMany struct {
 func notifyMany() Definition {
 	return Definition{Name: "notify-many", Kind: OnPayment, Class: Legal,
 		Experience: "The same notification comes again and again although it was acknowledged.",
-		Example:    "{fault: notify-many, payment: wechatpay, copies: 3, spacing: 30ms}",
+		Example:    "{fault: notify-many, payment: provider, copies: 3, spacing: 30ms}",
 		Settings: []Setting{
 			{Name: "copies", Type: CountSetting, Meaning: "deliveries besides the first (2)"},
 			{Name: "spacing", Type: DurationSetting, Meaning: "between them (the provider's retry calendar)"},

@@ -7,7 +7,7 @@ type NotifyNever struct{}
 func notifyNever() Definition {
 	return Definition{Name: "notify-never", Kind: OnPayment, Class: Legal,
 		Experience: "No notification of this payment or its refunds ever comes.",
-		Example:    "{fault: notify-never, payment: wechatpay}",
+		Example:    "{fault: notify-never, payment: provider}",
 		New:        func() Fault { return &NotifyNever{} }}
 }
 

@@ -11,7 +11,7 @@ type ProviderDown struct {
 func providerDown() Definition {
 	return Definition{Name: "provider-down", Kind: OnProcess, Class: Legal,
 		Experience: "Connections to the provider are refused after the message has passed, for a while.",
-		Example:    "{fault: provider-down, at: merchant->wechatpay create answer, down: 1s}",
+		Example:    "{fault: provider-down, at: merchant->provider create answer, down: 1s}",
 		Settings:   []Setting{{Name: "down", Type: DurationSetting, Meaning: "how long (1s)"}},
 		New:        func() Fault { return &ProviderDown{} }}
 }

@@ -11,7 +11,7 @@ type QueryLag struct {
 func queryLag() Definition {
 	return Definition{Name: "query-lag", Kind: OnPayment, Class: Legal,
 		Experience: "The first queries after the capture still say unpaid.",
-		Example:    "{fault: query-lag, payment: wechatpay, queries: 2}",
+		Example:    "{fault: query-lag, payment: provider, queries: 2}",
 		Settings:   []Setting{{Name: "queries", Type: CountSetting, Meaning: "how many queries are behind (1)"}},
 		New:        func() Fault { return &QueryLag{} }}
 }

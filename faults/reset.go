@@ -10,7 +10,7 @@ type Reset struct {
 func reset() Definition {
 	return Definition{Name: "reset", Kind: OnMessage, Class: Legal,
 		Experience: "The connection is reset after so many bytes of the message: a request arrives in part and is not acted on, an answer arrives in part after it was.",
-		Example:    "{fault: reset, at: merchant->wechatpay refund answer, after: 40}",
+		Example:    "{fault: reset, at: merchant->provider refund answer, after: 40}",
 		Settings:   []Setting{{Name: "after", Type: CountSetting, Meaning: "bytes of the message, its head included, that still pass (0)"}},
 		New:        func() Fault { return &Reset{} }}
 }

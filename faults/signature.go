@@ -23,7 +23,7 @@ func signatureWords() []string {
 func signature() Definition {
 	return Definition{Name: "signature", Kind: OnMessage, Class: Legal,
 		Experience: "A true message whose signature does not verify: its content is unknown, its effect is not.",
-		Example:    "{fault: signature, at: wechatpay->merchant notify-payment, how: probe}",
+		Example:    "{fault: signature, at: provider->merchant notify-payment, how: probe}",
 		Settings: []Setting{{Name: "how", Type: WordSetting, Words: signatureWords(),
 			Meaning: "what is wrong with it (broken)"}},
 		New: func() Fault { return &Signature{} }}

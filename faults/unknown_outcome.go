@@ -7,7 +7,7 @@ type UnknownOutcome struct{}
 func unknownOutcome() Definition {
 	return Definition{Name: "unknown-outcome", Kind: OnPayment, Class: Legal,
 		Experience: "The provider answers \"system error\" to a call that it carried out; every later query tells the truth.",
-		Example:    "{fault: unknown-outcome, payment: wechatpay}",
+		Example:    "{fault: unknown-outcome, payment: provider}",
 		New:        func() Fault { return &UnknownOutcome{} }}
 }
 

@@ -93,7 +93,9 @@ func (o *observation) cast(ctx context.Context) error {
 			}
 		}
 		castings = append(castings, casting)
-		parts[trial.Provider] = append(parts[trial.Provider], partOf(trial))
+		for _, provider := range trial.PaysWith() {
+			parts[provider] = append(parts[provider], partOf(trial, provider))
+		}
 	}
 	o.mu.Unlock()
 	if err := o.env.Gateway().CastGateway(ctx, castings); err != nil {
@@ -111,15 +113,15 @@ func (o *observation) cast(ctx context.Context) error {
 // every payment that a shopper or a mistake may make.
 const walletFactor = 12
 
-// partOf says how the trial's provider behaves towards it.
-func partOf(trial scenarios.Trial) providers.Part {
+// partOf says how one of the trial's providers behaves towards it.
+func partOf(trial scenarios.Trial, provider payment.ProviderName) providers.Part {
 	part := providers.Part{Trial: trial.ID,
 		Balance: payment.Money{Minor: walletFactor*trial.Total.Minor + 1000, Currency: trial.Total.Currency}}
 	every := faults.Conduct{}
 	everyPins := map[string]string{}
 	last := 0
 	for _, pin := range trial.Pins {
-		if pin.Payment != nil {
+		if pin.Payment != nil && pin.Payment.Provider == string(provider) {
 			last = max(last, pin.Payment.Nth)
 		}
 	}
@@ -131,7 +133,7 @@ func partOf(trial scenarios.Trial) providers.Part {
 	for _, pin := range trial.Pins {
 		fault, err := pin.Decode()
 		behaviour, is := fault.(faults.Behaviour)
-		if err != nil || !is || pin.Payment == nil {
+		if err != nil || !is || pin.Payment == nil || pin.Payment.Provider != string(provider) {
 			continue
 		}
 		if pin.Payment.Nth == 0 {

@@ -106,8 +106,10 @@ type Operation struct {
 	Outcome Outcome         `json:"outcome,omitempty"`
 	Key     string          `json:"key,omitempty"` // idempotency key or request id
 	OrderID string          `json:"orderId,omitempty"`
-	Amount  payment.Money   `json:"amount,omitzero"`
-	State   string          `json:"state,omitempty"` // what the answer said: an order's, payment's or refund's state
+	// Provider is where a start is paid, and whose wallet a step is taken in.
+	Provider payment.ProviderName `json:"provider,omitempty"`
+	Amount   payment.Money        `json:"amount,omitzero"`
+	State    string               `json:"state,omitempty"` // what the answer said: an order's, payment's or refund's state
 	// Reason says why an operation failed or is not known.
 	Reason string `json:"reason,omitempty"`
 }

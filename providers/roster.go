@@ -11,6 +11,9 @@ import (
 // treated. Every provider keeps one under its own lock; it is not safe for
 // concurrent use by itself.
 type Roster struct {
+	// UsualDecline is the provider's code of a refusal for want of money.
+	UsualDecline string
+
 	recorder Recorder
 	parts    map[faults.Trial]*cast
 }
@@ -45,7 +48,7 @@ func (r *Roster) Heal(trials []faults.Trial) {
 // Next is how the provider behaves towards the trial's next payment. The last
 // conduct holds for all further ones; without any it is the usual one.
 func (r *Roster) Next(trial faults.Trial) *Behaviour {
-	behaviour := &Behaviour{trial: trial, recorder: r.recorder, fired: map[string]bool{}}
+	behaviour := &Behaviour{trial: trial, recorder: r.recorder, usualDecline: r.UsualDecline, fired: map[string]bool{}}
 	known := r.parts[trial]
 	if known == nil {
 		return behaviour
@@ -74,6 +77,8 @@ type Behaviour struct {
 	recorder Recorder
 	fired    map[string]bool
 
+	usualDecline string
+
 	lag      int  // queries that still said unpaid
 	declines int  // tries that were refused
 	unknown  bool // the unknown outcome was told
@@ -92,11 +97,14 @@ func (b *Behaviour) Lags(ctx context.Context) bool {
 // Refuses counts a try to pay and returns the provider's code of its refusal,
 // or nothing.
 func (b *Behaviour) Refuses(ctx context.Context) string {
-	if b == nil || b.conduct.Decline == "" || b.declines >= max(b.conduct.Declines, 1) {
+	if b == nil || b.declines >= b.conduct.Declines {
 		return ""
 	}
 	b.declines++
 	b.shown(ctx, "decline")
+	if b.conduct.Decline == "" {
+		return b.usualDecline
+	}
 	return b.conduct.Decline
 }
 

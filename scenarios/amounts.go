@@ -101,7 +101,7 @@ func fits(t Trial, minor int64) bool {
 		}
 	}
 	for _, step := range t.Journey.Steps {
-		if step.Do == faults.StepRefund {
+		if step.Do == faults.StepRefund || step.Basket {
 			return minor >= 100
 		}
 	}

@@ -119,7 +119,7 @@ func TestCatalogue_ExpectationsCanBeMet(t *testing.T) {
 // TestFormat_TakesEveryExample: the line that help shows for a fault works.
 func TestFormat_TakesEveryExample(t *testing.T) {
 	everybody := "name: example\nload: {trials: 40, methods: [code, barcode]}\n" +
-		"shoppers: [pay, abandon, scan-code, pay-then-refund, retry-same]\nfaults:\n  - "
+		"shoppers: [pay, abandon, scan-code, pay-then-refund, retry-same, many-at-once]\nfaults:\n  - "
 	for _, definition := range faults.Catalogue() {
 		text := everybody + definition.Example + "\n"
 		if definition.Kind == faults.AsJourney {

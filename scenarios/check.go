@@ -104,10 +104,9 @@ func checkMethods(l *list, path string, scale Scale, methods []payment.Method, s
 			l.unknown(at, "method", string(method), systems.methodNames())
 			continue
 		}
-		for _, provider := range providersOf(scale, systems) {
-			if !slices.Contains(provider.Methods, method) {
-				l.addf(at, "%s offers no method %s; it has %s", provider.Name, method, joined(provider.Methods))
-			}
+		offering := providersOf(scale, systems)
+		if !slices.ContainsFunc(offering, func(p Provider) bool { return slices.Contains(p.Methods, method) }) {
+			l.addf(at, "none of the scenario's providers offers %s", method)
 		}
 	}
 }
@@ -161,6 +160,10 @@ func checkTrials(s Scenario, systems Systems, l *list) {
 			l.unknown(path+".provider", "provider", string(trial.Provider), systems.providerNames())
 		case !slices.Contains(systems.methodNames(), string(trial.Method)):
 			l.unknown(path+".method", "method", string(trial.Method), systems.methodNames())
+		case trial.Journey.Crosses() && !slices.Contains(systems.providerNames(), string(trial.Other)):
+			l.unknown(path+".other", "provider", string(trial.Other), systems.providerNames())
+		case trial.Journey.Combines() && !provider.Combines:
+			l.addf(path+".provider", "%s does not combine orders of several shops in one payment", provider.Name)
 		case !slices.Contains(provider.Methods, trial.Method):
 			l.addf(path+".method", "%s offers no method %s; it has %s", provider.Name, trial.Method, joined(provider.Methods))
 		}
@@ -222,6 +225,7 @@ func checkReach(s Scenario, systems Systems, l *list) {
 		for _, way := range waysOf(s, line, systems) {
 			for n := range max(len(line.Settings), 1) {
 				sample, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, n), Provider: way.provider, Method: way.method})
+				sample.Other = otherFor(s, sample, systems)
 				if err == nil {
 					samples = append(samples, sample)
 				}
@@ -236,7 +240,7 @@ func checkReach(s Scenario, systems Systems, l *list) {
 			// said to be missing already
 		case len(samples) > 0 && len(matching) == 0:
 			l.addf(path+".with", "no shopper of the scenario is like that")
-		case len(samples) > 0 && !slices.ContainsFunc(matching, func(t Trial) bool { return reachOfLine(t, line) != never }):
+		case len(samples) > 0 && !slices.ContainsFunc(matching, func(t Trial) bool { return reachOfLine(t, line, systems) != never }):
 			place := path + ".at"
 			if line.Payment != nil {
 				place = path + ".payment"

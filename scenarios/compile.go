@@ -28,7 +28,7 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 	if len(members) == 0 {
 		members = []Scenario{s}
 	}
-	p := &packer{seed: seed}
+	p := &packer{seed: seed, systems: systems}
 	for _, member := range members {
 		plan.Parts = append(plan.Parts, Part{Scenario: member.Name, About: member.About, Expect: member.Expect})
 		l := &list{source: member.source, name: member.Name}
@@ -51,9 +51,10 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 
 // packer sorts the trials of all parts into batches.
 type packer struct {
-	seed   uint64
-	shared []*group // trials that disturb nobody, by how many may run at a time
-	alone  []*group // trials that must not run beside those of others
+	seed    uint64
+	systems Systems
+	shared  []*group // trials that disturb nobody, by how many may run at a time
+	alone   []*group // trials that must not run beside those of others
 }
 
 // group is trials for one or more batches. Pinned trials have their amounts;
@@ -138,7 +139,7 @@ func (p *packer) pack() ([]Batch, error) {
 	for _, g := range slices.Concat(p.shared, p.alone) {
 		for _, part := range g.split() {
 			id := fmt.Sprintf("b%d", len(batches)+1)
-			batch, err := part.batch(id, randomFor(p.seed, "batch "+id))
+			batch, err := part.batch(id, randomFor(p.seed, "batch "+id), p.systems)
 			if err != nil {
 				return nil, err
 			}
@@ -189,7 +190,7 @@ func (g *group) split() []*group {
 
 // batch completes the trials of a part: amounts, what is bought, and which
 // pins are required in this company.
-func (g *group) batch(id string, random *rand.Rand) (Batch, error) {
+func (g *group) batch(id string, random *rand.Rand, systems Systems) (Batch, error) {
 	batch := Batch{ID: id, InFlight: g.inFlight}
 	amounts := newReserved(random)
 	for _, trial := range g.pinned {
@@ -211,7 +212,10 @@ func (g *group) batch(id string, random *rand.Rand) (Batch, error) {
 			drawn[i].Total = payment.Fen(minor)
 		}
 		drawn[i].Lines = linesFor(drawn[i].Total.Minor, random)
-		drawn[i] = decide(drawn[i], batch.Disturbs)
+		if drawn[i].Journey.Combines() {
+			drawn[i].Lines = basketFor(drawn[i].Total.Minor, random)
+		}
+		drawn[i] = decide(drawn[i], batch.Disturbs, systems)
 	}
 	if !g.together {
 		random.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })

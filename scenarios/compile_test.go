@@ -214,9 +214,9 @@ func TestCompile_FaultsSpread(t *testing.T) {
 name: spread
 load: {trials: 10}
 faults:
-  - {fault: noop, at: merchant->wechatpay create, share: 50%}
-  - {fault: duplicate, at: merchant->wechatpay create, share: 40%}
-  - {fault: notify-never, payment: wechatpay, trials: 3}
+  - {fault: noop, at: merchant->provider create, share: 50%}
+  - {fault: duplicate, at: merchant->provider create, share: 40%}
+  - {fault: notify-never, payment: provider, trials: 3}
   - {together: [{fault: noop, at: shopper->merchant place}, {fault: noop, at: shopper->merchant start}], trials: 2}
 `
 	s, err := scenarios.Parse("spread.yaml", []byte(text), scenarios.DefaultSystems())

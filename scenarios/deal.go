@@ -71,7 +71,7 @@ func waysOf(s Scenario, line ShopperLine, systems Systems) []way {
 		}
 		for _, method := range methods {
 			trial, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, 0), Method: method})
-			if err != nil || !slices.Contains(provider.Methods, trial.Method) {
+			if err != nil || !slices.Contains(provider.Methods, trial.Method) || (trial.Journey.Combines() && !provider.Combines) {
 				continue
 			}
 			if found := (way{provider.Name, trial.Method}); !slices.Contains(ways, found) {
@@ -86,7 +86,7 @@ func waysOf(s Scenario, line ShopperLine, systems Systems) []way {
 // amounts yet.
 func dealt(s Scenario, systems Systems, random *rand.Rand, l *list) []Trial {
 	trials := dealShoppers(s, systems, random)
-	dealFaults(s, trials, random, l)
+	dealFaults(s, systems, trials, random, l)
 	for i := range trials {
 		drawSettings(&trials[i], random)
 	}
@@ -112,8 +112,20 @@ func dealShoppers(s Scenario, systems Systems, random *rand.Rand) []Trial {
 	for i := range trials {
 		trials[i].ID = drawnID(s.Name, i)
 		trials[i], _ = walk(trials[i]) // checked with the scenario
+		trials[i].Other = otherFor(s, trials[i], systems)
 	}
 	return trials
+}
+
+// otherFor is the second provider of a trial that pays elsewhere too.
+func otherFor(s Scenario, t Trial, systems Systems) payment.ProviderName {
+	if !t.Journey.Crosses() {
+		return ""
+	}
+	if other := after(providersOf(s.Scale, systems), t.Provider); other != "" {
+		return other
+	}
+	return after(systems.Providers, t.Provider)
 }
 
 // shares splits a number of trials by weight, by the largest remainders; each
@@ -146,11 +158,11 @@ func shares(lines []ShopperLine, trials int) []int {
 // dealFaults pins the scenario's faults to its trials. Lines with the fewest
 // trials to choose from choose first, and every line prefers trials without a
 // fault, so that faults meet in one trial only if they must.
-func dealFaults(s Scenario, trials []Trial, random *rand.Rand, l *list) {
+func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, l *list) {
 	order := make([]int, len(s.Faults))
 	candidates := make([][]int, len(s.Faults))
 	for i, line := range s.Faults {
-		order[i], candidates[i] = i, candidatesFor(line, trials)
+		order[i], candidates[i] = i, candidatesFor(line, trials, systems)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(candidates[a]), len(candidates[b])) })
 	type pinned struct {
@@ -171,10 +183,15 @@ func dealFaults(s Scenario, trials []Trial, random *rand.Rand, l *list) {
 		slices.SortStableFunc(open, func(a, b int) int {
 			return cmp.Or(cmp.Compare(one(stopped[a]), one(stopped[b])), cmp.Compare(len(hands[a]), len(hands[b])))
 		})
-		for n, t := range open[:count] {
+		inTurn(open, trials, i)
+		taken := map[payment.ProviderName]int{}
+		for _, t := range open[:count] {
 			hand := pinned{line: i}
+			n := taken[trials[t].Provider]
+			taken[trials[t].Provider]++
 			for _, member := range line.members() {
-				pin := pinOf(member, turn(member.Settings, n), trials[t].ID)
+				resolved := member.resolved(trials[t].Provider)
+				pin := pinOf(resolved, turn(fitting(systems, resolved), n), trials[t])
 				hand.pins = append(hand.pins, pin)
 				stopped[t] = stopped[t] || stops(pin)
 			}
@@ -189,15 +206,38 @@ func dealFaults(s Scenario, trials []Trial, random *rand.Rand, l *list) {
 	}
 }
 
+// inTurn reorders candidates so that the providers take turns, each with its
+// own best candidates first: what happens with one provider is to happen with
+// all. Which one comes first differs from line to line.
+func inTurn(candidates []int, trials []Trial, line int) {
+	queues := map[payment.ProviderName][]int{}
+	var names []payment.ProviderName
+	for _, t := range candidates {
+		name := trials[t].Provider
+		if queues[name] == nil {
+			names = append(names, name)
+		}
+		queues[name] = append(queues[name], t)
+	}
+	slices.Sort(names)
+	for i, turn := 0, line; i < len(candidates); turn++ {
+		name := names[turn%len(names)]
+		if queue := queues[name]; len(queue) > 0 {
+			candidates[i], queues[name] = queue[0], queue[1:]
+			i++
+		}
+	}
+}
+
 // candidatesFor are the trials a line may choose from: those that surely come
 // by its place, or if there is none, those that may.
-func candidatesFor(line FaultLine, trials []Trial) []int {
+func candidatesFor(line FaultLine, trials []Trial, systems Systems) []int {
 	var sure, possible []int
 	for i, trial := range trials {
 		if !line.With.matches(trial) {
 			continue
 		}
-		switch reachOfLine(trial, line) {
+		switch reachOfLine(trial, line, systems) {
 		case surely:
 			sure = append(sure, i)
 		case maybe:

@@ -95,9 +95,17 @@ func writeTrial(file *strings.Builder, t Trial) {
 	for _, setting := range settingsIn(t.Shopper, t.Settings) {
 		fmt.Fprintf(file, "    %s\n", setting)
 	}
-	fmt.Fprintf(file, "    provider: %s\n    method: %s\n    lines:\n", t.Provider, t.Method)
+	fmt.Fprintf(file, "    provider: %s\n    method: %s\n", t.Provider, t.Method)
+	if t.Other != "" {
+		fmt.Fprintf(file, "    other: %s\n", t.Other)
+	}
+	file.WriteString("    lines:\n")
 	for _, line := range t.Lines {
-		fmt.Fprintf(file, "      - {name: %s, quantity: %d, price: %s}\n", quoted(line.Name), line.Quantity, yuan(line.Price))
+		shop := ""
+		if line.Shop != "" {
+			shop = ", shop: " + quoted(line.Shop)
+		}
+		fmt.Fprintf(file, "      - {name: %s, quantity: %d, price: %s%s}\n", quoted(line.Name), line.Quantity, yuan(line.Price), shop)
 	}
 	if len(t.Pins) > 0 {
 		file.WriteString("    pins:\n")

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/payquake/payquake/payment"
@@ -45,4 +46,20 @@ func linesFor(total int64, random *rand.Rand) []Line {
 		return []Line{line(quantity, price), line(1, total-quantity*price)}
 	}
 	return []Line{line(1, total)}
+}
+
+// basketFor is what is bought of two or three shops for a total.
+func basketFor(total int64, random *rand.Rand) []Line {
+	shops := 2 + random.Int64N(2)
+	var lines []Line
+	for n := range shops {
+		price := total
+		if left := shops - n - 1; left > 0 {
+			price = 1 + random.Int64N(total-left)
+		}
+		total -= price
+		lines = append(lines, Line{Name: goods()[random.IntN(len(goods()))], Quantity: 1, Price: payment.Fen(price),
+			Shop: fmt.Sprintf("shop-%d", n+1)})
+	}
+	return lines
 }

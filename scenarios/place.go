@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -40,8 +41,8 @@ func checkPayment(l *list, path string, systems Systems, line FaultLine) {
 		}
 		return
 	}
-	if _, known := systems.provider(payment.ProviderName(line.Payment.Provider)); !known {
-		l.unknown(path+".payment", "provider", line.Payment.Provider, systems.providerNames())
+	if _, known := systems.provider(payment.ProviderName(line.Payment.Provider)); !known && line.Payment.Provider != anyProvider {
+		l.unknown(path+".payment", "provider", line.Payment.Provider, append([]string{anyProvider}, systems.providerNames()...))
 	}
 	if line.Lie {
 		l.addf(path+".lie", "%s is no lie: the provider says the same on every channel", line.Fault)
@@ -93,7 +94,7 @@ func checkFit(l *list, path string, systems Systems, d faults.Definition, line F
 			}
 			return
 		}
-		if problem, part := unfitFor(systems, fault, *line.At); problem != "" {
+		if problem, part := unfitAnywhere(systems, fault, *line.At); problem != "" {
 			l.put(at, part, Problem{Message: d.Name + ": " + problem})
 			return
 		}
@@ -128,13 +129,63 @@ func checkLie(l *list, path string, fault faults.Fault, line FaultLine) bool {
 	return false
 }
 
+// unfitAnywhere is unfitFor of an address that may stand for any provider: it
+// is unfit only if it is so with all of them.
+func unfitAnywhere(systems Systems, fault faults.Fault, at faults.Address) (problem, part string) {
+	if !namesAny(at.Link) {
+		return unfitFor(systems, fault, at)
+	}
+	for _, provider := range systems.Providers {
+		there := at
+		there.Link = linkOf(at.Link, provider.Name)
+		found, blamed := unfitFor(systems, fault, there)
+		if found == "" {
+			return "", ""
+		}
+		problem, part = found, strings.ReplaceAll(blamed, string(provider.Name), anyProvider)
+	}
+	return problem, part
+}
+
+// fitting are those of a line's settings that are legal at its place, each once
+// for every time that it stands there. A line without settings has one that is
+// empty. What cannot be decoded fits: it is refused elsewhere, in its words.
+func fitting(systems Systems, line FaultLine) []json.RawMessage {
+	settings := line.Settings
+	if len(settings) == 0 {
+		settings = []json.RawMessage{nil}
+	}
+	if line.At == nil {
+		return settings
+	}
+	return slices.DeleteFunc(slices.Clone(settings), func(one json.RawMessage) bool {
+		fault, err := faults.Decode(line.Fault, one)
+		if err != nil {
+			return false
+		}
+		problem, _ := unfitFor(systems, fault, *line.At)
+		return problem != ""
+	})
+}
+
 // unfitFor says why a fault cannot act at an address, "" if it can, and which
 // part of the address is to blame.
 func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, part string) {
 	operation := string(at.Operation)
+	provider, is := systems.provider(systems.providerOn(at.Link))
 	switch f := fault.(type) {
-	case interface{ CheckLeg(faults.Leg) error }:
-		if err := f.CheckLeg(at.Leg); err != nil {
+	case *faults.ErrorStatus:
+		known := provider.UnknownOutcome
+		if !is || isNotification(at.Operation) { // a shop, which has no codes of that kind
+			known = []string{f.Code}
+		}
+		if err := f.CheckLeg(at.Leg, known); err != nil {
+			return err.Error(), string(at.Leg)
+		}
+	case interface {
+		CheckPlace(faults.Operation, faults.Leg) error
+	}:
+		if err := f.CheckPlace(at.Operation, at.Leg); err != nil {
 			return err.Error(), string(at.Leg)
 		}
 	case *faults.Amount:
@@ -142,20 +193,34 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 			return "the " + string(at.Leg) + " of " + operation + " carries no amount", operation
 		}
 	case *faults.Signature:
-		if systems.providerOn(at.Link) == "" || (isNotification(at.Operation) && at.Leg == faults.AnswerLeg) {
-			return "this message is not signed", operation
-		}
-		if f.How == faults.SignatureProbe && at.Leg == faults.RequestLeg && at.Link.From() == "merchant" {
-			return "only providers send signature probes", string(at.Leg)
+		return unfitSignature(provider, f.How, at)
+	case *faults.ForgedNotification:
+		if f.How != "" && !slices.Contains(provider.Signatures, f.How) {
+			return fmt.Sprintf("%s cannot sign by %s", provider.Name, f.How), string(at.Link)
 		}
 	case *faults.MerchantCrash:
 		if f.When == faults.AfterAcknowledging && (!isNotification(at.Operation) || at.Leg != faults.AnswerLeg) {
 			return "after-acknowledging is for the answer to a notification", operation
 		}
 	case *faults.ProviderDown:
-		if systems.providerOn(at.Link) == "" || string(systems.providerOn(at.Link)) != at.Link.To() {
+		if !is || string(provider.Name) != at.Link.To() {
 			return "it goes down for calls to a provider, on a link that leads there", string(at.Link)
 		}
+	}
+	return "", ""
+}
+
+// unfitSignature says why a message's signature cannot be spoiled so.
+func unfitSignature(provider Provider, how faults.SignatureChange, at faults.Address) (problem, part string) {
+	if provider.Name == "" || (isNotification(at.Operation) && at.Leg == faults.AnswerLeg) {
+		return "this message is not signed", string(at.Operation)
+	}
+	possible, whose := provider.Signatures, string(provider.Name)
+	if at.Link.From() == "merchant" && at.Leg == faults.RequestLeg {
+		possible, whose = provider.RequestSignatures, "a merchant of "+whose
+	}
+	if how != "" && !slices.Contains(possible, how) {
+		return fmt.Sprintf("a signature of %s cannot be spoiled by %s; it can by %s", whose, how, joined(possible)), string(at.Leg)
 	}
 	return "", ""
 }

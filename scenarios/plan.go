@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
@@ -60,10 +61,12 @@ type Trial struct {
 	Settings json.RawMessage      `json:"settings,omitempty"` // of the shopper
 	Provider payment.ProviderName `json:"provider"`
 	Method   payment.Method       `json:"method"`
-	Lines    []Line               `json:"lines"` // of the order
-	Total    payment.Money        `json:"total"`
-	Journey  faults.Journey       `json:"journey"`
-	Pins     []faults.Pin         `json:"pins,omitempty"`
+	// Other is the provider of payments that are begun elsewhere; "" if none is.
+	Other   payment.ProviderName `json:"other,omitempty"`
+	Lines   []Line               `json:"lines"` // of the order
+	Total   payment.Money        `json:"total"`
+	Journey faults.Journey       `json:"journey"`
+	Pins    []faults.Pin         `json:"pins,omitempty"`
 }
 
 // Line is one line of an order.
@@ -71,6 +74,47 @@ type Line struct {
 	Name     string        `json:"name"`
 	Quantity int64         `json:"quantity"`
 	Price    payment.Money `json:"price"`
+	// Shop sells the line, in a basket of several; "" if there is only one.
+	Shop string `json:"shop,omitempty"`
+}
+
+// Order is what a trial orders in one order.
+type Order struct {
+	Lines []Line
+	Total payment.Money
+}
+
+// PaysWith are the providers that the trial pays with.
+func (t Trial) PaysWith() []payment.ProviderName {
+	if t.Other == "" {
+		return []payment.ProviderName{t.Provider}
+	}
+	return []payment.ProviderName{t.Provider, t.Other}
+}
+
+// Orders are what the trial orders: one order for each shop of its basket, or
+// the same again for each order that its journey places.
+func (t Trial) Orders() []Order {
+	if !t.Journey.Combines() {
+		last := 0
+		for _, step := range t.Journey.Steps {
+			last = max(last, step.Order)
+		}
+		return slices.Repeat([]Order{{Lines: t.Lines, Total: t.Total}}, last+1)
+	}
+	var orders []Order
+	var shops []string
+	for _, line := range t.Lines {
+		at := slices.Index(shops, line.Shop)
+		if at < 0 {
+			at = len(shops)
+			shops = append(shops, line.Shop)
+			orders = append(orders, Order{Total: payment.Money{Currency: line.Price.Currency}})
+		}
+		orders[at].Lines = append(orders[at].Lines, line)
+		orders[at].Total.Minor += line.Quantity * line.Price.Minor
+	}
+	return orders
 }
 
 // Expectation says what must have happened at least so often for a part's

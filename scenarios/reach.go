@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"slices"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
 )
@@ -16,42 +18,48 @@ const (
 	surely       // every fault-free observation does
 )
 
-// course is what a journey amounts to for the messages it causes.
+// course is what a journey amounts to for the messages it causes: at one
+// provider, and altogether.
 type course struct {
+	provider Provider
+
 	places, starts int
 	codes, scans   int // payments begun with a code, or by scanning a barcode, before any was paid
+	quiet          int // those of the codes that no call to the provider begins
 	later          int // payments begun after one was paid, which a merchant that knows refuses
 	pays           int // codes that are paid
 	late           bool
 	watches        bool
 	refunds        int
+
+	begun int // payments that are or may be begun at any provider
+	paid  int // of which so many are paid for sure, or by scanning
 }
 
-// courseOf reads a journey. A start after a payment may or may not become one:
-// that depends on whether the page knows by then.
-func courseOf(journey faults.Journey) course {
-	var c course
-	begun := map[int]bool{}
-	for _, step := range journey.Steps {
+// courseOf reads a journey as one provider sees it. A start after a payment may
+// or may not become one: that depends on whether the page knows by then.
+func courseOf(t Trial, provider Provider) course {
+	c := course{provider: provider}
+	type start struct{ here, later bool }
+	begun := map[int]start{}
+	for _, step := range t.Journey.Steps {
 		times := max(step.AtOnce, 1)
 		switch step.Do {
 		case faults.StepPlace:
 			c.places += times
 		case faults.StepStart:
 			c.starts += times
-			scan := step.Method == payment.MethodBarcode
-			switch {
-			case begun[step.Key]:
-			case c.pays > 0 || c.scans > 0:
-				c.later++
-			case scan:
-				c.scans++
-			default:
-				c.codes++
+			if _, again := begun[step.Key]; again {
+				continue
 			}
-			begun[step.Key] = true
+			made := start{here: t.at(step) == provider.Name, later: c.paid > 0 && step.Order == 0}
+			begun[step.Key] = made
+			c.begin(step, made.here, made.later)
 		case faults.StepPay:
-			c.pays++
+			if !begun[step.Key].later {
+				c.paid++
+				c.pays += one(begun[step.Key].here)
+			}
 		case faults.StepPayLate:
 			c.late, c.watches = true, true
 		case faults.StepAwaitPaid:
@@ -63,16 +71,50 @@ func courseOf(journey faults.Journey) course {
 	return c
 }
 
-// unpaid reports whether the merchant will have to give the payment up.
-func (c course) unpaid() bool { return c.pays == 0 && c.scans == 0 }
+// begin counts a payment that is begun.
+func (c *course) begin(step faults.Step, here, later bool) {
+	c.begun++
+	scan := step.Method == payment.MethodBarcode
+	switch {
+	case later:
+		c.later += one(here)
+	case scan:
+		c.paid++
+		c.scans += one(here)
+	default:
+		c.codes += one(here)
+		c.quiet += one(here && slices.Contains(c.provider.Quiet, step.Method))
+	}
+}
+
+// at is the provider at which a step of the journey begins a payment.
+func (t Trial) at(step faults.Step) payment.ProviderName {
+	if step.Elsewhere {
+		return t.Other
+	}
+	return t.Provider
+}
+
+// unpaid reports whether the merchant will have to give a payment up here.
+func (c course) unpaid() bool { return c.paid == 0 && c.codes+c.scans > 0 }
 
 // several reports whether more than one payment may be captured or begun, so
 // that the merchant ends or returns one by itself.
-func (c course) several() bool { return c.codes+c.scans+c.later > 1 }
+func (c course) several() bool { return c.begun > 1 }
+
+// notified reports whether a payment is surely notified.
+func (c course) notified() bool { return c.pays > 0 || (c.scans > 0 && c.provider.NotifiesBarcodes) }
+
+// confirmed reports whether a payment is surely asked about because the
+// provider's word needs it.
+func (c course) confirmed() bool {
+	return (c.provider.ConfirmsNotifications && c.notified()) || (c.provider.ConfirmsBarcodes && c.scans > 0)
+}
 
 // sends is how many messages of an operation the course surely causes; more,
 // or any at all, may come if it possibly does.
 func (c course) sends(operation faults.Operation) (sure int, possible bool) {
+	here := c.codes + c.scans + c.later
 	switch operation {
 	case faults.Place:
 		return c.places, true
@@ -82,24 +124,24 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 		return one(c.watches), true
 	case faults.AskRefund:
 		return c.refunds, c.refunds > 0
+	case faults.ReleaseGoods:
+		return one(c.paid > 0 && c.refunds == 0), true // a full refund may overtake the goods
 	case faults.Create:
-		return c.codes, c.codes > 0
+		return c.codes - c.quiet, c.codes+c.later > c.quiet
 	case faults.PayCode:
 		return c.scans, c.scans > 0
 	case faults.Query:
-		return 2 * one(c.unpaid()), true // asked before the close, and after it
+		return max(2*one(c.unpaid()), one(c.confirmed())), here > 0 // of the two, one is asked before the close, and one after it
 	case faults.Close:
-		return one(c.unpaid()), c.codes > 0
+		return one(c.unpaid() && c.codes > 0), c.codes > 0
 	case faults.Reverse:
 		return 0, c.scans > 0
 	case faults.Refund:
-		return one(c.refunds > 0), true // a second payment or a wrong amount goes back unasked
+		return one(c.refunds > 0 && c.begun == here), here > 0 // a second payment or a wrong amount goes back unasked
 	case faults.NotifyPayment:
-		return one(c.pays > 0), c.codes > 0 // a scanned payment is answered, not notified
-	case faults.ReleaseGoods:
-		return one(!c.unpaid() && c.refunds == 0), true // a full refund may overtake the goods
+		return one(c.notified()), c.codes+c.later > 0 || c.notified()
 	case faults.RefundQuery, faults.NotifyRefund:
-		return 0, true
+		return 0, here > 0
 	default:
 		return 0, false
 	}
@@ -110,16 +152,16 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 func (c course) behaviourReach(t Trial, name string) reach {
 	switch name {
 	case "notify-never", "notify-many":
-		return sureIf(c.pays > 0, c.codes > 0)
+		return sureIf(c.notified(), c.codes+c.later > 0)
 	case "decline":
-		return sureIf(c.pays > 0, true)
+		return sureIf(c.pays > 0, c.codes+c.scans+c.later > 0)
 	case "unknown-outcome":
-		return sureIf(c.scans > 0 || c.refunds > 0, c.several())
+		return sureIf(c.scans > 0 || (c.refunds > 0 && c.pays > 0), c.several())
 	case "late-success":
-		return sureIf(c.unpaid(), c.several() || c.scans > 0)
+		return sureIf(c.unpaid() && c.provider.CapturesLate, c.several() || c.scans > 0 || c.unpaid())
 	case "query-lag":
 		// A merchant that is never notified has to ask.
-		return sureIf(c.pays > 0 && has(t, "notify-never"), true)
+		return sureIf(c.pays > 0 && (has(t, "notify-never") || c.confirmed()), true)
 	default:
 		return maybe
 	}
@@ -156,35 +198,47 @@ func has(t Trial, fault string) bool {
 }
 
 // reachOf says whether the trial comes by the place of a pin.
-func reachOf(t Trial, pin faults.Pin) reach {
-	c := courseOf(t.Journey)
+func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 	if pin.At != nil {
+		provider, _ := systems.provider(systems.providerOn(pin.At.Link))
+		c := courseOf(t, provider)
+		if provider.Name != "" && (c.codes+c.scans+c.later == 0 || !systems.crosses(pin.At.Link, pin.At.Operation)) {
+			return never
+		}
 		sure, possible := c.sends(pin.At.Operation)
 		return sureIf(max(pin.At.Nth, 1) <= sure, possible)
 	}
-	if pin.Payment == nil || pin.Payment.Provider != string(t.Provider) {
+	if pin.Payment == nil {
 		return never
 	}
+	provider, _ := systems.provider(payment.ProviderName(pin.Payment.Provider))
+	c := courseOf(t, provider)
 	found := c.behaviourReach(t, pin.Fault)
 	switch begun := c.codes + c.scans; {
-	case pin.Payment.Nth > begun+c.later:
+	case provider.Name == "" || begun+c.later == 0 || pin.Payment.Nth > begun+c.later:
 		return never
-	case pin.Payment.Nth > 1:
+	case pin.Payment.Nth > 1 || begun == 0:
 		return min(found, maybe)
 	default:
 		return found
 	}
 }
 
-// reachOfLine is that of the place of a line that is hardest to reach.
-func reachOfLine(t Trial, line FaultLine) reach {
+// reachOfLine is that of the place of a line that is hardest to reach, with
+// settings that are legal there.
+func reachOfLine(t Trial, line FaultLine, systems Systems) reach {
 	t.Pins = nil
 	for _, member := range line.members() {
-		t.Pins = append(t.Pins, pinOf(member, turn(member.Settings, 0), t.ID))
+		resolved := member.resolved(t.Provider)
+		settings := fitting(systems, resolved)
+		if len(settings) == 0 {
+			return never
+		}
+		t.Pins = append(t.Pins, pinOf(resolved, settings[0], t))
 	}
 	least := surely
 	for _, pin := range t.Pins {
-		least = min(least, reachOf(t, pin))
+		least = min(least, reachOf(t, pin, systems))
 	}
 	return least
 }

@@ -269,5 +269,8 @@ func (r *reader) filter(path string, n node) Filter {
 	if n, given := values["method"]; given {
 		filter.Method = payment.Method(r.word(path+".method", "method", n, r.systems.methodNames()))
 	}
+	if n, given := values["provider"]; given {
+		filter.Provider = payment.ProviderName(r.word(path+".provider", "provider", n, r.systems.providerNames()))
+	}
 	return filter
 }

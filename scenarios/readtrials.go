@@ -68,6 +68,9 @@ func (r *reader) trial(path, scenario string, n node) Trial {
 	} else if len(r.systems.Providers) > 0 {
 		trial.Provider = r.systems.Providers[0].Name
 	}
+	if n, given := values["other"]; given {
+		trial.Other = payment.ProviderName(r.text(path+".other", n))
+	}
 	if n, given := values["method"]; given {
 		trial.Method = payment.Method(r.text(path+".method", n))
 	}
@@ -99,6 +102,9 @@ func (r *reader) lines(path string, n node) (lines []Line, total payment.Money) 
 		if n, given := values["name"]; given {
 			line.Name = r.text(at+".name", n)
 		}
+		if n, given := values["shop"]; given {
+			line.Shop = r.text(at+".shop", n)
+		}
 		if n, given := values["quantity"]; given {
 			line.Quantity = int64(r.count(at+".quantity", n))
 		}
@@ -127,7 +133,7 @@ func (r *reader) pins(path string, trial *Trial, n node) {
 	said := map[int]bool{}
 	for i, at := range members.paths {
 		line, values := r.placed(at, members.byPath[at], slices.Concat(pinFields(), placeFields()), false)
-		pin := pinOf(line, turn(line.Settings, 0), trial.ID)
+		pin := pinOf(line.resolved(trial.Provider), turn(line.Settings, 0), *trial)
 		pin.ID = pinID(trial.ID, i)
 		if n, given := values["id"]; given {
 			pin.ID = r.text(at+".id", n)
@@ -145,7 +151,7 @@ func (r *reader) pins(path string, trial *Trial, n node) {
 		checkPlace(&r.list, at, r.systems, line)
 		trial.Pins = append(trial.Pins, pin)
 	}
-	worked := decide(*trial, false)
+	worked := decide(*trial, false, r.systems)
 	for i := range trial.Pins {
 		if !said[i] {
 			trial.Pins[i].Required = worked.Pins[i].Required
@@ -170,14 +176,14 @@ func placedRight(line FaultLine) bool {
 func pinID(trial faults.Trial, n int) string { return fmt.Sprintf("%s.%d", trial, n+1) }
 
 // pinOf makes the pin of a fault line for a trial, not yet named.
-func pinOf(line FaultLine, settings json.RawMessage, trial faults.Trial) faults.Pin {
-	pin := faults.Pin{Fault: line.Fault, Settings: settings, Trial: trial, Limit: line.Within}
+func pinOf(line FaultLine, settings json.RawMessage, trial Trial) faults.Pin {
+	pin := faults.Pin{Fault: line.Fault, Settings: settingsFor(line.Fault, settings, trial.Provider), Trial: trial.ID, Limit: line.Within}
 	if pin.Limit == 0 {
 		pin.Limit = faults.Duration(faults.DefaultLimit)
 	}
 	if line.At != nil {
 		at := *line.At
-		at.Trial = trial
+		at.Trial = trial.ID
 		pin.At = &at
 	}
 	if line.Payment != nil {
@@ -185,6 +191,21 @@ func pinOf(line FaultLine, settings json.RawMessage, trial faults.Trial) faults.
 		pin.Payment = &place
 	}
 	return pin
+}
+
+// settingsFor are a fault's settings, with the trial's own provider in the
+// place of any where they name an address.
+func settingsFor(name string, settings json.RawMessage, provider payment.ProviderName) json.RawMessage {
+	fault, err := faults.Decode(name, settings)
+	held, holds := fault.(*faults.HoldBack)
+	if err != nil || !holds || untilOf(held.Until, provider) == held.Until {
+		return settings
+	}
+	held.Until = untilOf(held.Until, provider)
+	if encoded, err := faults.Encode(held); err == nil {
+		return encoded
+	}
+	return settings
 }
 
 // walk completes a trial with what its shopper does.
@@ -200,7 +221,7 @@ func walk(trial Trial) (Trial, error) {
 	trial.Journey = faults.Journey{}
 	shopper.Walk(&trial.Journey, trial.Method)
 	for _, step := range trial.Journey.Steps {
-		if step.Do == faults.StepStart {
+		if step.Do == faults.StepStart && !step.Elsewhere {
 			trial.Method = step.Method // some pay by one method, whatever is asked
 		}
 	}

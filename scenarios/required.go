@@ -11,14 +11,14 @@ import (
 // are required: those whose place every fault-free observation reaches, and
 // that nothing in the trial or around it can keep from firing. A required pin
 // that does not fire makes a run inconclusive, so what is doubtful is optional.
-func decide(t Trial, disturbed bool) Trial {
+func decide(t Trial, disturbed bool, systems Systems) Trial {
 	t.Pins = slices.Clone(t.Pins)
 	for i := range t.Pins {
 		pin := &t.Pins[i]
 		if pin.ID == "" {
 			pin.ID = pinID(t.ID, i)
 		}
-		pin.Required = reachOf(t, *pin) == surely && selfReliant(*pin) && (!disturbed || stops(*pin))
+		pin.Required = reachOf(t, *pin, systems) == surely && selfReliant(*pin) && (!disturbed || stops(*pin))
 		for j, other := range t.Pins {
 			if i != j && preempts(t, other, *pin) {
 				pin.Required = false

@@ -81,13 +81,15 @@ type FaultLine struct {
 
 // Filter narrows a fault line down to some trials. Empty fields match all.
 type Filter struct {
-	Shopper string
-	Method  payment.Method
+	Shopper  string
+	Method   payment.Method
+	Provider payment.ProviderName
 }
 
 // matches reports whether the filter lets a trial through.
 func (f Filter) matches(t Trial) bool {
-	return (f.Shopper == "" || f.Shopper == t.Shopper) && (f.Method == "" || f.Method == t.Method)
+	return (f.Shopper == "" || f.Shopper == t.Shopper) && (f.Method == "" || f.Method == t.Method) &&
+		(f.Provider == "" || f.Provider == t.Provider)
 }
 
 // members are the faults that a line pins to each of its trials.

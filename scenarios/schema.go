@@ -152,7 +152,7 @@ func (w schemaWriter) typeOf(f field) schema {
 	case addressField:
 		return schema{"anyOf": []any{schema{"enum": w.addresses()}, schema{"type": "string", "pattern": addressPattern}}}
 	case paymentField:
-		return schema{"anyOf": []any{schema{"enum": w.systems.providerNames()}, schema{"type": "string", "pattern": paymentPattern}}}
+		return schema{"anyOf": []any{schema{"enum": append([]string{anyProvider}, w.systems.providerNames()...)}, schema{"type": "string", "pattern": paymentPattern}}}
 	case faultField:
 		return schema{"enum": faultNames()}
 	case shopperField:
@@ -197,7 +197,7 @@ func (w schemaWriter) expectation() schema {
 // completion.
 func (w schemaWriter) addresses() []string {
 	var all []string
-	for _, link := range w.systems.Links {
+	for _, link := range w.systems.normalised() {
 		for _, operation := range link.Operations {
 			for _, leg := range []faults.Leg{faults.RequestLeg, faults.AnswerLeg} {
 				all = append(all, faults.Address{Link: link.Name, Operation: operation, Nth: 1, Leg: leg}.String())

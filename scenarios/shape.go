@@ -80,8 +80,8 @@ func shopperFields() []field {
 func placeFields() []field {
 	return []field{
 		{"fault", faultField, "the kind of fault"},
-		{"at", addressField, "the message: caller->callee operation#nth leg (#1 and request if left out, #* for every one)"},
-		{"payment", paymentField, "the payment that a provider behaves so towards: wechatpay, or wechatpay#2 for the second one only"},
+		{"at", addressField, "the message: caller->callee operation#nth leg (#1 and request if left out, #* for every one); provider stands for each trial's own"},
+		{"payment", paymentField, "the payment that a provider behaves so towards: provider (each trial's own), wechatpay, or wechatpay#2 for the second one only"},
 		{"lie", flagField, "asks for a fault that is a lie here: a validly signed message that its sender's book contradicts (false)"},
 		{"within", durationField, "how long the fault may hold anything back before it reverts by itself (10s)"},
 	}
@@ -92,7 +92,7 @@ func shareFields() []field {
 	return []field{
 		{"share", percentField, "the share of the trials that can reach the place, such as 30% (100%)"},
 		{"trials", countField, "or the exact number of trials"},
-		{"with", mapField, "only trials of this shopper or method"},
+		{"with", mapField, "only trials of this shopper, method or provider"},
 		{"together", listField, "several faults for the same trials, instead of one"},
 	}
 }
@@ -102,6 +102,7 @@ func filterFields() []field {
 	return []field{
 		{"shopper", shopperField, "only trials of this kind of shopper"},
 		{"method", methodField, "only trials paid by this method"},
+		{"provider", providerField, "only trials paid with this provider"},
 	}
 }
 
@@ -123,6 +124,7 @@ func trialFields() []field {
 		{"id", nameField, "the trial's name, unique in the plan"},
 		{"shopper", shopperField, "the kind of shopper"},
 		{"provider", providerField, "who is paid with"},
+		{"other", providerField, "who is paid with elsewhere, by shoppers who do"},
 		{"method", methodField, "the way to pay"},
 		{"lines", listField, "what is bought"},
 		{"pins", listField, "the faults, each with its one place"},
@@ -135,6 +137,7 @@ func lineFields() []field {
 		{"name", textField, "the goods"},
 		{"quantity", countField, "how many (1)"},
 		{"price", amountField, "of one, in major units"},
+		{"shop", textField, "who sells it, in a basket of several shops"},
 	}
 }
 

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
@@ -14,10 +15,29 @@ type Systems struct {
 	Links     []Link
 }
 
-// Provider is a payment provider and the ways to pay that it offers.
+// Provider is a payment provider: the ways to pay that it offers, and what
+// differs between providers so that a fault is legal, or a message certain,
+// with one and not with another.
 type Provider struct {
 	Name    payment.ProviderName
 	Methods []payment.Method
+	// Quiet methods begin on the shopper's device, with what the merchant
+	// signed: no call to the provider begins them.
+	Quiet []payment.Method
+	// Combines: several shops' orders can be paid by one payment.
+	Combines bool
+	// NotifiesBarcodes: a payment by barcode is notified like any other, not
+	// only answered. ConfirmsBarcodes: what its answer says must be asked for
+	// once more. ConfirmsNotifications: so must what a notification says.
+	NotifiesBarcodes, ConfirmsBarcodes, ConfirmsNotifications bool
+	// CapturesLate: money can come in the instant before the merchant's close.
+	CapturesLate bool
+	// UnknownOutcome are the error codes that leave open whether a call was
+	// acted on.
+	UnknownOutcome []string
+	// Signatures are the ways in which the provider's own signatures can be
+	// spoiled, RequestSignatures those of its merchants' calls.
+	Signatures, RequestSignatures []faults.SignatureChange
 }
 
 // Link is a link between two roles and the operations that cross it.
@@ -26,21 +46,75 @@ type Link struct {
 	Operations []faults.Operation
 }
 
-// DefaultSystems are a merchant with a fulfilment service and WeChat Pay.
-// Operations that belong to no trial, such as certificate downloads, are left
-// out: nothing can be pinned to them.
+// DefaultSystems are a merchant with a fulfilment service, and the three
+// providers. Operations that belong to no trial, such as certificate
+// downloads, are left out: nothing can be pinned to them.
 func DefaultSystems() Systems {
-	return Systems{
-		Providers: []Provider{{Name: "wechatpay", Methods: []payment.Method{payment.MethodCode, payment.MethodInApp,
-			payment.MethodApp, payment.MethodWeb, payment.MethodBarcode}}},
-		Links: []Link{
-			{"shopper->merchant", []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund}},
-			{"merchant->wechatpay", []faults.Operation{faults.Create, faults.PayCode, faults.Query, faults.Close,
-				faults.Reverse, faults.Refund, faults.RefundQuery}},
-			{"wechatpay->merchant", []faults.Operation{faults.NotifyPayment, faults.NotifyRefund}},
-			{"merchant->fulfilment", []faults.Operation{faults.ReleaseGoods}},
-		},
+	systems := Systems{Links: []Link{
+		{"shopper->merchant", []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund}},
+	}}
+	for _, provider := range []Provider{weChatPay(), alipay(), unionPay()} {
+		calls := []faults.Operation{faults.Create, faults.PayCode, faults.Query, faults.Close, faults.Reverse, faults.Refund, faults.RefundQuery}
+		if provider.Name == "unionpay" { // an unpaid payment ends by its time alone
+			calls = slices.DeleteFunc(calls, func(o faults.Operation) bool { return o == faults.Close })
+		}
+		systems.Providers = append(systems.Providers, provider)
+		systems.Links = append(systems.Links, Link{faults.LinkBetween("merchant", string(provider.Name)), calls},
+			Link{faults.LinkBetween(string(provider.Name), "merchant"), []faults.Operation{faults.NotifyPayment, faults.NotifyRefund}})
 	}
+	systems.Links = append(systems.Links, Link{"merchant->fulfilment", []faults.Operation{faults.ReleaseGoods}})
+	return systems
+}
+
+func weChatPay() Provider {
+	return Provider{Name: "wechatpay", Combines: true, CapturesLate: true,
+		Methods:        []payment.Method{payment.MethodCode, payment.MethodInApp, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
+		UnknownOutcome: []string{"SYSTEM_ERROR", "BANK_ERROR"},
+		Signatures:     faults.BadSignatures(),
+		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
+			faults.SignatureWrongSerial, faults.SignatureExpiredTimestamp},
+	}
+}
+
+func alipay() Provider {
+	return Provider{Name: "alipay", NotifiesBarcodes: true, ConfirmsBarcodes: true, CapturesLate: true,
+		Methods:           []payment.Method{payment.MethodCode, payment.MethodInApp, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
+		Quiet:             []payment.Method{payment.MethodApp, payment.MethodWeb},
+		UnknownOutcome:    []string{"20000", "ACQ.SYSTEM_ERROR"},
+		Signatures:        []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey},
+		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey},
+	}
+}
+
+func unionPay() Provider {
+	return Provider{Name: "unionpay", NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
+		Methods:        []payment.Method{payment.MethodCode, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
+		UnknownOutcome: []string{"03", "04", "05", "06"},
+		Signatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
+			faults.SignatureWrongSerial},
+		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
+			faults.SignatureWrongSerial},
+	}
+}
+
+// anyProvider is the role that stands for the provider of each trial, so that
+// one line of a scenario means the same with all of them.
+const anyProvider = "provider"
+
+// namesAny reports whether a link leads to or from whichever provider a trial
+// has.
+func namesAny(link faults.Link) bool { return link.To() == anyProvider || link.From() == anyProvider }
+
+// linkOf is a link with the provider's name for the role that stands for any.
+func linkOf(link faults.Link, provider payment.ProviderName) faults.Link {
+	from, to := link.From(), link.To()
+	if from == anyProvider {
+		from = string(provider)
+	}
+	if to == anyProvider {
+		to = string(provider)
+	}
+	return faults.LinkBetween(from, to)
 }
 
 // provider finds a provider by name.
@@ -53,14 +127,43 @@ func (s Systems) provider(name payment.ProviderName) (Provider, bool) {
 	return Provider{}, false
 }
 
-// link finds a link by name.
+// link finds a link by name. One that stands for any provider's has the
+// operations of all of them.
 func (s Systems) link(name faults.Link) (Link, bool) {
+	found := Link{Name: name}
 	for _, link := range s.Links {
 		if link.Name == name {
 			return link, true
 		}
+		for _, provider := range s.Providers {
+			if !namesAny(name) || linkOf(name, provider.Name) != link.Name {
+				continue
+			}
+			for _, operation := range link.Operations {
+				if !slices.Contains(found.Operations, operation) {
+					found.Operations = append(found.Operations, operation)
+				}
+			}
+		}
 	}
-	return Link{}, false
+	return found, len(found.Operations) > 0
+}
+
+// normalised are the links as scenarios that mean every provider name them.
+func (s Systems) normalised() []Link {
+	var links []Link
+	for _, name := range []faults.Link{"merchant->" + anyProvider, anyProvider + "->merchant"} {
+		if link, known := s.link(name); known {
+			links = append(links, link)
+		}
+	}
+	return append(links, slices.DeleteFunc(slices.Clone(s.Links), func(l Link) bool { return s.providerOn(l.Name) != "" })...)
+}
+
+// crosses reports whether the operation crosses the link.
+func (s Systems) crosses(name faults.Link, operation faults.Operation) bool {
+	link, known := s.link(name)
+	return known && slices.Contains(link.Operations, operation)
 }
 
 // providerOn tells which role of a link is a provider, "" if none is.
@@ -73,6 +176,16 @@ func (s Systems) providerOn(link faults.Link) payment.ProviderName {
 	return ""
 }
 
+// after is the provider that comes after one in a list, in turn; "" if there
+// is no other.
+func after(providers []Provider, name payment.ProviderName) payment.ProviderName {
+	at := slices.IndexFunc(providers, func(p Provider) bool { return p.Name == name })
+	if len(providers) < 2 && at >= 0 || len(providers) == 0 {
+		return ""
+	}
+	return providers[(at+1)%len(providers)].Name
+}
+
 func (s Systems) providerNames() []string {
 	var names []string
 	for _, provider := range s.Providers {
@@ -81,8 +194,9 @@ func (s Systems) providerNames() []string {
 	return names
 }
 
+// linkNames are the links, and those that stand for any provider's.
 func (s Systems) linkNames() []string {
-	var names []string
+	names := []string{"merchant->" + anyProvider, anyProvider + "->merchant"}
 	for _, link := range s.Links {
 		names = append(names, string(link.Name))
 	}
@@ -100,4 +214,26 @@ func (s Systems) methodNames() []string {
 		}
 	}
 	return names
+}
+
+// resolved is a line with the trial's own provider in the place of any.
+func (l FaultLine) resolved(provider payment.ProviderName) FaultLine {
+	if l.At != nil {
+		at := *l.At
+		at.Link = linkOf(at.Link, provider)
+		l.At = &at
+	}
+	if l.Payment != nil && l.Payment.Provider == anyProvider {
+		place := *l.Payment
+		place.Provider = string(provider)
+		l.Payment = &place
+	}
+	return l
+}
+
+// untilOf is the text of an address with the trial's own provider in the place
+// of any.
+func untilOf(address string, provider payment.ProviderName) string {
+	address = strings.Replace(address, "->"+anyProvider+" ", "->"+string(provider)+" ", 1)
+	return strings.Replace(address, anyProvider+"->", string(provider)+"->", 1)
 }

@@ -180,7 +180,12 @@ func (a *legActions) editRequest(request *Request) *Request {
 		if p.effect.Edit == nil {
 			continue
 		}
-		edited, err := a.x.Dialect.EditRequest(request, *p.effect.Edit)
+		edit, err := a.edit(p)
+		if err != nil {
+			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
+			continue
+		}
+		edited, err := a.x.Dialect.EditRequest(request, edit)
 		if err != nil {
 			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
 			continue
@@ -196,7 +201,12 @@ func (a *legActions) editAnswer(answer *Answer) *Answer {
 		if p.effect.Edit == nil {
 			continue
 		}
-		edited, err := a.x.Dialect.EditAnswer(a.x.request, answer, *p.effect.Edit)
+		edit, err := a.edit(p)
+		if err != nil {
+			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
+			continue
+		}
+		edited, err := a.x.Dialect.EditAnswer(a.x.request, answer, edit)
 		if err != nil {
 			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
 			continue
@@ -205,6 +215,21 @@ func (a *legActions) editAnswer(answer *Answer) *Answer {
 		a.fire(p, "")
 	}
 	return answer
+}
+
+// errNoOther says that a trial has begun no other payment at the provider.
+var errNoOther = errors.New("the trial has no other payment")
+
+// edit is a pin's edit with everything that it says about other messages.
+func (a *legActions) edit(p part) (faults.Edit, error) {
+	edit := *p.effect.Edit
+	if edit.OtherPayment {
+		edit.Reference = a.x.Register.otherPayment(a.x.trial, a.x.Link.Link, a.x.facts.MerchantReference)
+		if edit.Reference == "" {
+			return faults.Edit{}, errNoOther
+		}
+	}
+	return edit, nil
 }
 
 // waitOut lets the delays and holds of a request pass.

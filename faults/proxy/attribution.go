@@ -1,8 +1,11 @@
 package proxy
 
 import (
+	"slices"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
 )
 
 // claim is what speaks for a message's belonging to a trial.
@@ -28,6 +31,7 @@ func (r *Register) attribute(c claim) (faults.Trial, journal.Attribution) {
 	var contradicted faults.Trial
 	if trial != "" {
 		contradicted = r.bind(trial, keys)
+		r.noteBegun(trial, c)
 	} else {
 		r.unattributed[messageKind{c.link, c.facts.Operation}] = r.clock.Now()
 	}
@@ -103,13 +107,52 @@ func (r *Register) contradiction(one, other faults.Trial, detail string) {
 	r.stage(other, journal.Stage{Name: journal.Contradiction, Detail: detail + ": trial " + string(one)})
 }
 
+// noteBegun remembers the payments that a call begins. The register is locked.
+func (r *Register) noteBegun(trial faults.Trial, c claim) {
+	known := r.trials[trial]
+	begins := c.facts.Operation == faults.Create || c.facts.Operation == faults.PayCode
+	if known == nil || !begins || c.facts.MerchantReference == "" {
+		return
+	}
+	provider := providerOf(c.link)
+	if !slices.Contains(known.payments[provider], c.facts.MerchantReference) {
+		if known.payments == nil {
+			known.payments = map[string][]payment.MerchantReference{}
+		}
+		known.payments[provider] = append(known.payments[provider], c.facts.MerchantReference)
+	}
+}
+
+// otherPayment is the latest payment of the trial at the link's provider that
+// is not the given one; "" if there is none.
+func (r *Register) otherPayment(trial faults.Trial, link faults.Link, own payment.MerchantReference) payment.MerchantReference {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.trials[trial]
+	if known == nil {
+		return ""
+	}
+	for _, other := range slices.Backward(known.payments[providerOf(link)]) {
+		if other != own {
+			return other
+		}
+	}
+	return ""
+}
+
+// providerOf is the end of a link that is not the merchant, or the merchant if
+// the other end is a shopper.
+func providerOf(link faults.Link) string {
+	if link.To() == "merchant" && link.From() != "shopper" {
+		return link.From()
+	}
+	return link.To()
+}
+
 // bindings are the keys under which a message's references are bound. A
 // provider's references are its own name space, whichever way the link runs.
 func bindings(link faults.Link, facts journal.Facts) []string {
-	system := link.To()
-	if system == "merchant" && link.From() != "shopper" {
-		system = link.From()
-	}
+	system := providerOf(link)
 	var keys []string
 	add := func(kind, reference string) {
 		if reference != "" {

@@ -1,9 +1,10 @@
 package proxy
 
 import (
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // SendForged sends the callee a request that no party of the run sent, and

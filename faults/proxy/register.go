@@ -49,6 +49,9 @@ type casting struct {
 	begun    time.Time
 	active   time.Time
 	inFlight int
+	// payments are the references under which the trial began payments, by
+	// provider, in their order.
+	payments map[string][]payment.MerchantReference
 }
 
 // armed is a pin in force.

@@ -28,32 +28,35 @@ func (k *Walk) Willing() bool {
 // look at it before the books are read.
 type Standing struct {
 	Final bool // every order, payment and refund is in a terminal state
-	Paid  bool // the trial's own order was paid
+	Paid  bool // one of the trial's own orders was paid
 }
 
 // Standing looks at the trial's orders.
 func (k *Walk) Standing(ctx context.Context) Standing {
 	standing := Standing{Final: true}
-	for i, id := range k.orders() {
+	own, replacement := k.known()
+	for _, id := range own {
 		seen := k.Merchant.Observe(ctx, id)
 		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
-		if i == 0 {
-			standing.Paid = seen.Order == payment.OrderPaid || seen.Order == payment.OrderRefunded
-		}
+		standing.Paid = standing.Paid || seen.Order == payment.OrderPaid || seen.Order == payment.OrderRefunded
+	}
+	if replacement != "" {
+		seen := k.Merchant.Observe(ctx, replacement)
+		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
 	}
 	return standing
 }
 
-func (k *Walk) orders() []string {
+// known are the numbers of the trial's orders, and of the canary's.
+func (k *Walk) known() (own []string, replacement string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var known []string
-	for _, id := range []string{k.order, k.replacement} {
-		if id != "" {
-			known = append(known, id)
+	for _, order := range k.orders {
+		if order.id != "" {
+			own = append(own, order.id)
 		}
 	}
-	return known
+	return own, k.replacement
 }
 
 func (r Result) final() bool {

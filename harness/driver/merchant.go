@@ -19,7 +19,9 @@ import (
 type Merchant interface {
 	// Place places an order.
 	Place(ctx context.Context, trial faults.Trial, order Order) Result
-	// Start starts paying an order.
+	// PlaceBasket places an order with each of several shops, to be paid at once.
+	PlaceBasket(ctx context.Context, trial faults.Trial, basket Basket) Result
+	// Start starts paying an order, or a basket.
 	Start(ctx context.Context, trial faults.Trial, start Start) Result
 	// Read looks at an order as its shopper does.
 	Read(ctx context.Context, trial faults.Trial, orderID string) Result
@@ -42,9 +44,16 @@ type Order struct {
 	Total   payment.Money
 }
 
-// Start is how a shopper wants to pay an order.
+// Basket is what a shopper orders of several shops at once.
+type Basket struct {
+	Key    string // idempotency key
+	Orders []Order
+}
+
+// Start is how a shopper wants to pay an order, or a basket if one is named.
 type Start struct {
 	OrderID   string
+	BasketID  string
 	Key       string // idempotency key
 	Provider  payment.ProviderName
 	Method    payment.Method
@@ -64,6 +73,9 @@ type Result struct {
 	Outcome journal.Outcome
 	Reason  string // why it failed or is not known
 	OrderID string
+	// BasketID and Placed are a basket and its orders, in their order.
+	BasketID string
+	Placed   []string
 	// Order is the state of the order as the answer says it; Payment and Refund
 	// likewise of what the call was about.
 	Order   payment.OrderState

@@ -43,6 +43,7 @@ type page struct {
 	State    string        `json:"state"`
 	Code     string        `json:"code"`
 	Payments []page        `json:"payments"`
+	Orders   []page        `json:"orders"`
 	Refunds  []page        `json:"refunds"`
 	Error    string        `json:"error"`
 	Amount   payment.Money `json:"amount"`
@@ -50,13 +51,32 @@ type page struct {
 
 // Place implements Merchant.
 func (s *Shop) Place(ctx context.Context, trial faults.Trial, order Order) Result {
-	lines := make([]map[string]any, 0, len(order.Lines))
-	for _, line := range order.Lines {
+	said, result := s.call(ctx, call{trial, faults.Place, http.MethodPost, "/orders", order.body()})
+	result.OrderID, result.Order = said.ID, payment.OrderState(said.State)
+	return result
+}
+
+// body is an order as the shop's API takes it.
+func (o Order) body() map[string]any {
+	lines := make([]map[string]any, 0, len(o.Lines))
+	for _, line := range o.Lines {
 		lines = append(lines, map[string]any{"name": line.Name, "quantity": line.Quantity, "price": line.Price})
 	}
-	said, result := s.call(ctx, call{trial, faults.Place, http.MethodPost, "/orders",
-		map[string]any{"key": order.Key, "shopper": order.Shopper, "lines": lines, "total": order.Total}})
-	result.OrderID, result.Order = said.ID, payment.OrderState(said.State)
+	return map[string]any{"key": o.Key, "shopper": o.Shopper, "lines": lines, "total": o.Total}
+}
+
+// PlaceBasket implements Merchant.
+func (s *Shop) PlaceBasket(ctx context.Context, trial faults.Trial, basket Basket) Result {
+	orders := make([]map[string]any, 0, len(basket.Orders))
+	for _, order := range basket.Orders {
+		orders = append(orders, order.body())
+	}
+	said, result := s.call(ctx, call{trial, faults.Place, http.MethodPost, "/baskets",
+		map[string]any{"key": basket.Key, "orders": orders}})
+	result.BasketID = said.ID
+	for _, order := range said.Orders {
+		result.Placed = append(result.Placed, order.ID)
+	}
 	return result
 }
 
@@ -69,8 +89,11 @@ func (s *Shop) Start(ctx context.Context, trial faults.Trial, start Start) Resul
 	if start.ShopperID != "" {
 		body["shopper_id"] = start.ShopperID
 	}
-	said, result := s.call(ctx, call{trial, faults.Start, http.MethodPost,
-		"/orders/" + url.PathEscape(start.OrderID) + "/payments", body})
+	path := "/orders/" + url.PathEscape(start.OrderID) + "/payments"
+	if start.BasketID != "" {
+		path = "/baskets/" + url.PathEscape(start.BasketID) + "/payments"
+	}
+	said, result := s.call(ctx, call{trial, faults.Start, http.MethodPost, path, body})
 	result.OrderID, result.Payment, result.Code = start.OrderID, payment.State(said.State), said.Code
 	return result
 }

@@ -40,15 +40,26 @@ type Walk struct {
 	calls atomic.Int64
 
 	mu          sync.Mutex
-	order       string
+	orders      []placed
+	basket      string
 	replacement string // the canary's order
 	starts      map[int]*started
 }
 
-// started is a start of the journey: its code, or the barcode it was paid with.
+// placed is one of the trial's orders: what is bought, and its number at the
+// merchant, "" as long as none is known.
+type placed struct {
+	Order
+	id string
+}
+
+// started is a start of the journey: where it is paid, and its code, or the
+// barcode it was paid with.
 type started struct {
-	key  string
-	code string
+	key      string
+	provider payment.ProviderName
+	orders   []int
+	code     string
 }
 
 // errStranded ends a journey whose next step lacks what it needs.
@@ -56,14 +67,47 @@ var errStranded = errors.New("the journey cannot go on")
 
 // Begin makes the shopper of a trial.
 func (w *Walker) Begin(trial scenarios.Trial) *Walk {
-	return &Walk{Walker: w, trial: trial, starts: map[int]*started{}}
+	k := &Walk{Walker: w, trial: trial, starts: map[int]*started{}}
+	for i, order := range trial.Orders() {
+		key := "order-" + string(trial.ID)
+		if i > 0 {
+			key = fmt.Sprintf("order%d-%s", i+1, trial.ID)
+		}
+		k.orders = append(k.orders, placed{Order: Order{Key: key, Shopper: "shopper-" + string(trial.ID), Lines: order.Lines, Total: order.Total}})
+	}
+	return k
 }
 
-// OrderID is the order that was placed; "" if none is known.
-func (k *Walk) OrderID() string {
+// OrderID is the first order that was placed; "" if none is known.
+func (k *Walk) OrderID() string { return k.order(0).id }
+
+// order is one of the trial's orders as it is known.
+func (k *Walk) order(n int) placed {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.order
+	return k.orders[n]
+}
+
+// awaited are the orders that a step is about.
+func (k *Walk) awaited(step faults.Step) []int {
+	if !step.Basket && !k.trial.Journey.Combines() {
+		return []int{step.Order}
+	}
+	all := make([]int, len(k.orders))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// provider is where a start of the journey is paid.
+func (k *Walk) provider(key int) payment.ProviderName {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if known := k.starts[key]; known != nil {
+		return known.provider
+	}
+	return k.trial.Provider
 }
 
 // Journey walks all steps. The trial's root span covers it.
@@ -115,7 +159,10 @@ func (k *Walk) repeat(ctx context.Context, step faults.Step) error {
 func (k *Walk) once(ctx context.Context, step faults.Step) (journal.Outcome, error) {
 	switch step.Do {
 	case faults.StepPlace:
-		return k.place(ctx)
+		if step.Basket {
+			return k.placeBasket(ctx)
+		}
+		return k.place(ctx, step.Order)
 	case faults.StepStart:
 		return k.start(ctx, step)
 	case faults.StepOpen, faults.StepPay:
@@ -147,6 +194,7 @@ func (k *Walk) record(ctx context.Context, intent journal.Operation, do func() j
 	if done.Amount.IsZero() {
 		done.Amount = intent.Amount
 	}
+	done.Provider = intent.Provider
 	k.add(ctx, done)
 }
 
@@ -159,12 +207,11 @@ func (k *Walk) add(ctx context.Context, operation journal.Operation) {
 	k.Feed.Add(record)
 }
 
-func (k *Walk) place(ctx context.Context) (journal.Outcome, error) {
-	key := "order-" + string(k.trial.ID)
+func (k *Walk) place(ctx context.Context, n int) (journal.Outcome, error) {
+	order := k.order(n)
 	var result Result
-	k.record(ctx, journal.Operation{Name: faults.StepPlace, Key: key, Amount: k.trial.Total}, func() journal.Operation {
-		result = k.Merchant.Place(ctx, k.trial.ID, Order{Key: key, Shopper: "shopper-" + string(k.trial.ID),
-			Lines: k.trial.Lines, Total: k.trial.Total})
+	k.record(ctx, journal.Operation{Name: faults.StepPlace, Key: order.Key, Amount: order.Total}, func() journal.Operation {
+		result = k.Merchant.Place(ctx, k.trial.ID, order.Order)
 		return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, OrderID: result.OrderID, State: string(result.Order)}
 	})
 	if result.OrderID == "" {
@@ -172,27 +219,66 @@ func (k *Walk) place(ctx context.Context) (journal.Outcome, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.order = result.OrderID
+	k.orders[n].id = result.OrderID
+	return result.Outcome, nil
+}
+
+// placeBasket places the orders of all shops with one call. It is recorded as
+// one operation for each order, since each is judged by itself.
+func (k *Walk) placeBasket(ctx context.Context) (journal.Outcome, error) {
+	basket := Basket{Key: "basket-" + string(k.trial.ID)}
+	var ids []string
+	for _, order := range k.orders {
+		basket.Orders = append(basket.Orders, order.Order)
+		intent := journal.Operation{ID: fmt.Sprintf("%s/%d", k.trial.ID, k.calls.Add(1)), Phase: journal.Intent,
+			Name: faults.StepPlace, Key: order.Key, Amount: order.Total}
+		ids = append(ids, intent.ID)
+		k.add(ctx, intent)
+	}
+	result := k.Merchant.PlaceBasket(ctx, k.trial.ID, basket)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i := range k.orders {
+		done := journal.Operation{ID: ids[i], Phase: journal.Done, Name: faults.StepPlace, Key: k.orders[i].Key,
+			Amount: k.orders[i].Total, Outcome: result.Outcome, Reason: result.Reason}
+		if i < len(result.Placed) {
+			k.orders[i].id, done.OrderID = result.Placed[i], result.Placed[i]
+		}
+		k.add(ctx, done)
+	}
+	k.basket = result.BasketID
+	if result.BasketID == "" || len(result.Placed) != len(k.orders) {
+		return result.Outcome, fmt.Errorf("%w: no basket was placed", errStranded)
+	}
 	return result.Outcome, nil
 }
 
 func (k *Walk) start(ctx context.Context, step faults.Step) (journal.Outcome, error) {
-	start := Start{OrderID: k.OrderID(), Key: k.startKey(step.Key), Provider: k.trial.Provider, Method: step.Method}
+	provider := k.trial.Provider
+	if step.Elsewhere {
+		provider = k.trial.Other
+	}
+	start := Start{OrderID: k.order(step.Order).id, Key: k.startKey(step.Key), Provider: provider, Method: step.Method}
+	if step.Basket {
+		k.mu.Lock()
+		start.BasketID = k.basket
+		k.mu.Unlock()
+	}
 	if step.Method == payment.MethodBarcode {
-		barcode, err := k.Wallet(k.trial.Provider).Barcode(ctx, k.trial.ID)
+		barcode, err := k.Wallet(provider).Barcode(ctx, k.trial.ID)
 		if err != nil {
 			return journal.Failed, fmt.Errorf("%w: no barcode: %w", errStranded, err)
 		}
 		start.Barcode = barcode
-		if err := k.Scanned(ctx, k.trial.ID, k.trial.Provider, barcode); err != nil {
+		if err := k.Scanned(ctx, k.trial.ID, provider, barcode); err != nil {
 			return journal.Failed, fmt.Errorf("%w: %w", errStranded, err)
 		}
 	}
 	if step.Method == payment.MethodInApp {
-		start.ShopperID = "openid-" + string(k.trial.ID)
+		start.ShopperID = "shopper-" + string(k.trial.ID)
 	}
 	var result Result
-	k.record(ctx, journal.Operation{Name: faults.StepStart, Key: start.Key, OrderID: start.OrderID, Amount: k.trial.Total},
+	k.record(ctx, journal.Operation{Name: faults.StepStart, Key: start.Key, OrderID: start.OrderID, Provider: provider, Amount: k.trial.Total},
 		func() journal.Operation {
 			result = k.Merchant.Start(ctx, k.trial.ID, start)
 			return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Payment)}
@@ -201,7 +287,7 @@ func (k *Walk) start(ctx context.Context, step faults.Step) (journal.Outcome, er
 	defer k.mu.Unlock()
 	known := k.starts[step.Key]
 	if known == nil {
-		known = &started{key: start.Key}
+		known = &started{key: start.Key, provider: provider, orders: k.awaited(step)}
 		k.starts[step.Key] = known
 	}
 	if result.Code != "" {
@@ -227,12 +313,12 @@ func (k *Walk) code(ctx context.Context, step faults.Step) (string, error) {
 		}
 		k.mu.Unlock()
 		if code != "" {
-			return code, k.Scanned(ctx, k.trial.ID, k.trial.Provider, code)
+			return code, k.Scanned(ctx, k.trial.ID, known.provider, code)
 		}
 		if known == nil || !k.Clock.Now().Before(ends) {
 			return "", fmt.Errorf("%w: no code was shown", errStranded)
 		}
-		result := k.read(ctx)
+		result := k.read(ctx, known.orders[0])
 		k.learn(result)
 		if result.Order.Terminal() {
 			return "", fmt.Errorf("%w: the order is %s", errStranded, result.Order)
@@ -243,10 +329,11 @@ func (k *Walk) code(ctx context.Context, step faults.Step) (string, error) {
 	}
 }
 
-func (k *Walk) read(ctx context.Context) Result {
+func (k *Walk) read(ctx context.Context, n int) Result {
 	var result Result
-	k.record(ctx, journal.Operation{Name: journal.ReadOrder, OrderID: k.OrderID()}, func() journal.Operation {
-		result = k.Merchant.Read(ctx, k.trial.ID, k.OrderID())
+	order := k.order(n).id
+	k.record(ctx, journal.Operation{Name: journal.ReadOrder, OrderID: order}, func() journal.Operation {
+		result = k.Merchant.Read(ctx, k.trial.ID, order)
 		return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Order)}
 	})
 	return result
@@ -288,8 +375,9 @@ func (k *Walk) wallet(ctx context.Context, step faults.Step) (journal.Outcome, e
 
 func (k *Walk) open(ctx context.Context, step faults.Step, code string) journal.Outcome {
 	outcome := journal.OK
-	k.record(ctx, journal.Operation{Name: step.Do, Key: k.startKey(step.Key), OrderID: k.OrderID()}, func() journal.Operation {
-		checkout, err := k.Wallet(k.trial.Provider).Open(ctx, k.trial.ID, code)
+	provider := k.provider(step.Key)
+	k.record(ctx, journal.Operation{Name: step.Do, Key: k.startKey(step.Key), OrderID: k.order(step.Order).id, Provider: provider}, func() journal.Operation {
+		checkout, err := k.Wallet(provider).Open(ctx, k.trial.ID, code)
 		if err != nil {
 			outcome = journal.Failed
 			return journal.Operation{Outcome: outcome, Reason: err.Error()}
@@ -302,9 +390,10 @@ func (k *Walk) open(ctx context.Context, step faults.Step, code string) journal.
 func (k *Walk) pay(ctx context.Context, step faults.Step, code string) (journal.Outcome, error) {
 	var failure error
 	outcome := journal.OK
-	k.record(ctx, journal.Operation{Name: step.Do, Key: k.startKey(step.Key), OrderID: k.OrderID(), Amount: k.trial.Total},
+	provider := k.provider(step.Key)
+	k.record(ctx, journal.Operation{Name: step.Do, Key: k.startKey(step.Key), OrderID: k.order(step.Order).id, Provider: provider, Amount: k.trial.Total},
 		func() journal.Operation {
-			receipt, err := k.Wallet(k.trial.Provider).Pay(ctx, k.trial.ID, code)
+			receipt, err := k.Wallet(provider).Pay(ctx, k.trial.ID, code)
 			if failure = err; err == nil {
 				return journal.Operation{Outcome: outcome, Amount: receipt.Amount, State: string(payment.Captured)}
 			}
@@ -334,7 +423,7 @@ func (k *Walk) payLate(ctx context.Context, step faults.Step) (journal.Outcome, 
 		return journal.Failed, err
 	}
 	for ends := k.Clock.Now().Add(step.Patience.Std()); k.Clock.Now().Before(ends); {
-		result := k.read(ctx)
+		result := k.read(ctx, step.Order)
 		if result.Order.Terminal() || k.gaveUp(result, step.Key) {
 			break
 		}
@@ -355,12 +444,21 @@ func (k *Walk) gaveUp(result Result, key int) bool {
 	return false
 }
 
-// awaitPaid watches the page, less and less often, until it says paid or
+// awaitPaid watches the pages, less and less often, until all say paid or
 // nothing more can come.
 func (k *Walk) awaitPaid(ctx context.Context, step faults.Step) (journal.Outcome, error) {
-	pause := 25 * time.Millisecond
-	for ends := k.Clock.Now().Add(step.Patience.Std()); ; {
-		result := k.read(ctx)
+	ends := k.Clock.Now().Add(step.Patience.Std())
+	for _, n := range k.awaited(step) {
+		if outcome, err := k.awaitOrder(ctx, n, ends); err != nil {
+			return outcome, err
+		}
+	}
+	return journal.OK, nil
+}
+
+func (k *Walk) awaitOrder(ctx context.Context, n int, ends time.Time) (journal.Outcome, error) {
+	for pause := 25 * time.Millisecond; ; pause = min(pause*3/2, 500*time.Millisecond) {
+		result := k.read(ctx, n)
 		k.learn(result)
 		switch {
 		case result.Order == payment.OrderPaid || result.Order == payment.OrderRefunded:
@@ -373,13 +471,12 @@ func (k *Walk) awaitPaid(ctx context.Context, step faults.Step) (journal.Outcome
 		if err := k.Clock.Wait(ctx, pause); err != nil {
 			return journal.Failed, err
 		}
-		pause = min(pause*3/2, 500*time.Millisecond)
 	}
 }
 
 func (k *Walk) refund(ctx context.Context, step faults.Step) (journal.Outcome, error) {
 	amount := k.share(step)
-	refund := Refund{OrderID: k.OrderID(), RequestID: fmt.Sprintf("refund-%s-%d", k.trial.ID, step.Key), Amount: amount}
+	refund := Refund{OrderID: k.order(step.Order).id, RequestID: fmt.Sprintf("refund-%s-%d", k.trial.ID, step.Key), Amount: amount}
 	var result Result
 	k.record(ctx, journal.Operation{Name: faults.StepRefund, Key: refund.RequestID, OrderID: refund.OrderID, Amount: amount},
 		func() journal.Operation {
@@ -391,7 +488,7 @@ func (k *Walk) refund(ctx context.Context, step faults.Step) (journal.Outcome, e
 
 // share is how much a refund step asks for. Repeats ask for the same again.
 func (k *Walk) share(step faults.Step) payment.Money {
-	total := k.trial.Total
+	total := k.order(step.Order).Total
 	if step.Percent == 0 || step.Percent == 100 {
 		return total
 	}

@@ -318,7 +318,7 @@ func TestWalk_Keys(t *testing.T) {
 		first := driver.Start{OrderID: "o1", Key: "start-t1-1", Provider: "wechatpay", Method: payment.MethodCode}
 		s.merchant.EXPECT().Start(anything, anything, first).Return(errCut).Times(2)
 		s.merchant.EXPECT().Start(anything, anything, driver.Start{OrderID: "o1", Key: "start-t1-2", Provider: "wechatpay",
-			Method: payment.MethodInApp, ShopperID: "openid-t1"}).Return(code("c2")).Once()
+			Method: payment.MethodInApp, ShopperID: "shopper-t1"}).Return(code("c2")).Once()
 		s.walk.Journey(t.Context())
 		require.Equal(t, "o1", s.walk.OrderID())
 	})

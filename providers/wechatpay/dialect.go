@@ -301,6 +301,9 @@ func (d *Dialect) Refuse(r *proxy.Request, response faults.Response) (*proxy.Ans
 	if _, known := routeOf(r.Target); !known {
 		return merchantRefusal(response), nil
 	}
+	if response.Code == "" {
+		response.Code = "SYSTEM_ERROR"
+	}
 	answer, err := d.desk.bad(coded(response.Status, response.Code), r.Header.First(headerSerial))
 	if err != nil {
 		return nil, fmt.Errorf("refuse with %s: %w", response.Code, err)

@@ -1,6 +1,7 @@
 package wechatpay
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/base64"
 	"fmt"
@@ -22,14 +23,13 @@ const staleBy = 2 * window
 func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Request, error) {
 	edited := r.Clone()
 	found, isCall := routeOf(r.Target)
-	if edit.Amount != "" {
-		body, err := d.editedRequest(r, found, isCall, edit.Amount)
-		if err != nil {
-			return nil, fmt.Errorf("edit a request's amount: %w", err)
-		}
+	body, err := d.editedRequest(r, found, isCall, edit)
+	if err != nil {
+		return nil, fmt.Errorf("edit a request: %w", err)
+	}
+	if !bytes.Equal(body, r.Body) {
 		setBody(&edited.Header, &edited.Body, body)
 	}
-	var err error
 	if isCall {
 		err = d.changeAuthorization(edited, edit.Signature)
 	} else {
@@ -41,26 +41,42 @@ func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Reques
 	return edited, nil
 }
 
-// editedRequest is a request's body with another amount: the order's total, or
-// what a refund asks for.
-func (d *Dialect) editedRequest(r *proxy.Request, found route, isCall bool, change faults.AmountChange) ([]byte, error) {
-	if !isCall {
-		return d.editedNotification(r, change)
-	}
-	switch found.operation {
-	case faults.Create, faults.PayCode:
-		return changeAmount(r.Body, change, "total")
-	case faults.Refund:
-		return changeAmount(r.Body, change, "refund")
+// editedRequest is a request's body as edited: the amount is the order's total,
+// or what a refund asks for.
+func (d *Dialect) editedRequest(r *proxy.Request, found route, isCall bool, edit faults.Edit) ([]byte, error) {
+	switch {
+	case edit.Amount == "" && edit.Reference == "":
+		return r.Body, nil
+	case !isCall:
+		return d.editedNotification(r, edit)
+	case found.operation == faults.Create || found.operation == faults.PayCode:
+		return editText(r.Body, edit, "total")
+	case found.operation == faults.Refund:
+		return editText(r.Body, edit, "refund")
 	default:
 		return nil, proxy.ErrCannotEdit
 	}
 }
 
+// editText changes what a body says: its amount, and whom it speaks of.
+func editText(text []byte, edit faults.Edit, member string) ([]byte, error) {
+	if edit.Reference != "" {
+		where, err := surgery.Locate(text, "out_trade_no")
+		if err != nil {
+			return nil, fmt.Errorf("find out_trade_no: %w", proxy.ErrCannotEdit)
+		}
+		text = where.Replaced(text, strconv.Quote(string(edit.Reference)))
+	}
+	if edit.Amount == "" {
+		return text, nil
+	}
+	return changeAmount(text, edit.Amount, member)
+}
+
 // editedNotification opens, edits and seals again under the same nonce: the
 // texts of both sides differ, but no attacker is being kept out here, and the
 // envelope stays the same but for the ciphertext.
-func (d *Dialect) editedNotification(r *proxy.Request, change faults.AmountChange) ([]byte, error) {
+func (d *Dialect) editedNotification(r *proxy.Request, edit faults.Edit) ([]byte, error) {
 	opened, err := d.open(r)
 	if err != nil {
 		return nil, proxy.ErrCannotEdit
@@ -69,7 +85,7 @@ func (d *Dialect) editedNotification(r *proxy.Request, change faults.AmountChang
 	if opened.operation == faults.NotifyRefund {
 		member = "refund"
 	}
-	plain, err := changeAmount(opened.plain, change, member)
+	plain, err := editText(opened.plain, edit, member)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +107,14 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 		return nil, fmt.Errorf("edit a merchant's acknowledgement: %w", proxy.ErrCannotEdit)
 	}
 	edited := a.Clone()
-	if edit.Amount != "" {
+	if edit.Amount != "" || edit.Reference != "" {
 		member := "total"
 		if found.operation == faults.Refund || found.operation == faults.RefundQuery {
 			member = "refund"
 		}
-		body, err := changeAmount(a.Body, edit.Amount, member)
+		body, err := editText(a.Body, edit, member)
 		if err != nil {
-			return nil, fmt.Errorf("edit an answer's amount: %w", err)
+			return nil, fmt.Errorf("edit an answer: %w", err)
 		}
 		setBody(&edited.Header, &edited.Body, body)
 	}

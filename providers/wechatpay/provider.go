@@ -61,13 +61,15 @@ func New(config Config, ports providers.Ports) (*Provider, error) {
 	if delay == 0 {
 		delay = DefaultRefundDelay
 	}
+	roster := providers.NewRoster(ports.Recorder)
+	roster.UsualDecline = "NOT_ENOUGH"
 	book := ledger.NewBook(Name, ports.Recorder, ports.Clock)
 	agenda := ledger.NewAgenda(ports.Clock)
 	return &Provider{ring: ring, options: config.Options, factor: config.Factor,
 		delay: clock.Scale(delay.Std(), config.Factor), ports: ports, desk: desk{ring, ports.Clock},
 		book: book, agenda: agenda,
 		outbox:       ledger.NewOutbox(agenda, book, Calendar().Scaled(config.Factor), patience),
-		roster:       providers.NewRoster(ports.Recorder),
+		roster:       roster,
 		orders:       map[ledger.Key]*order{},
 		transactions: map[string]*order{},
 		codes:        map[string]*code{},

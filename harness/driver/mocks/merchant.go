@@ -175,6 +175,54 @@ func (_c *Merchant_Place_Call) RunAndReturn(run func(context.Context, faults.Tri
 	return _c
 }
 
+// PlaceBasket provides a mock function with given fields: ctx, trial, basket
+func (_m *Merchant) PlaceBasket(ctx context.Context, trial faults.Trial, basket driver.Basket) driver.Result {
+	ret := _m.Called(ctx, trial, basket)
+
+	if len(ret) == 0 {
+		panic("no return value specified for PlaceBasket")
+	}
+
+	var r0 driver.Result
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, driver.Basket) driver.Result); ok {
+		r0 = rf(ctx, trial, basket)
+	} else {
+		r0 = ret.Get(0).(driver.Result)
+	}
+
+	return r0
+}
+
+// Merchant_PlaceBasket_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'PlaceBasket'
+type Merchant_PlaceBasket_Call struct {
+	*mock.Call
+}
+
+// PlaceBasket is a helper method to define mock.On call
+//   - ctx context.Context
+//   - trial faults.Trial
+//   - basket driver.Basket
+func (_e *Merchant_Expecter) PlaceBasket(ctx interface{}, trial interface{}, basket interface{}) *Merchant_PlaceBasket_Call {
+	return &Merchant_PlaceBasket_Call{Call: _e.mock.On("PlaceBasket", ctx, trial, basket)}
+}
+
+func (_c *Merchant_PlaceBasket_Call) Run(run func(ctx context.Context, trial faults.Trial, basket driver.Basket)) *Merchant_PlaceBasket_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(faults.Trial), args[2].(driver.Basket))
+	})
+	return _c
+}
+
+func (_c *Merchant_PlaceBasket_Call) Return(_a0 driver.Result) *Merchant_PlaceBasket_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Merchant_PlaceBasket_Call) RunAndReturn(run func(context.Context, faults.Trial, driver.Basket) driver.Result) *Merchant_PlaceBasket_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Read provides a mock function with given fields: ctx, trial, orderID
 func (_m *Merchant) Read(ctx context.Context, trial faults.Trial, orderID string) driver.Result {
 	ret := _m.Called(ctx, trial, orderID)

@@ -1,0 +1,38 @@
+package faults
+
+import "errors"
+
+// CrossWired puts another payment's reference in the place of a message's own,
+// and signs it again: a provider's answer, or its notification, about the
+// wrong payment. It is a lie wherever it is pinned. The other payment is one
+// of the same trial that began before.
+type CrossWired struct{}
+
+func crossWired() Definition {
+	return Definition{Name: "cross-wired", Kind: OnMessage, Class: Lie,
+		Operations: []Operation{Query, NotifyPayment},
+		Experience: "A message about one payment names another one that is under way.",
+		Example:    "{fault: cross-wired, at: merchant->provider query answer, lie: true}",
+		New:        func() Fault { return &CrossWired{} }}
+}
+
+// Check implements Fault.
+func (*CrossWired) Check() error { return nil }
+
+// CheckPlace allows what a provider says.
+func (*CrossWired) CheckPlace(operation Operation, leg Leg) error {
+	if (operation == Query) != (leg == AnswerLeg) {
+		return errCrossWired
+	}
+	return nil
+}
+
+var errCrossWired = errors.New("it is for what a provider says: the answer of a query, or the request of a notification")
+
+// ClassOn says what the change is where it is pinned.
+func (*CrossWired) ClassOn(Operation, Leg) Class { return Lie }
+
+// Bite implements MessageFault.
+func (*CrossWired) Bite(effect *Effect) {
+	effect.Edit = &Edit{OtherPayment: true, Signature: SignatureResigned}
+}
