@@ -28,8 +28,8 @@ func number(least, most int) shape {
 	return func(text string) bool { return digits(text) && len(text) >= least && len(text) <= most }
 }
 
-// bytes is a shape: so many bytes at most.
-func bytes(most int) shape { return func(text string) bool { return len(text) <= most } }
+// upTo is a shape: so many bytes at most.
+func upTo(most int) shape { return func(text string) bool { return len(text) <= most } }
 
 // oneOf is a shape: one of these words, in any case.
 func oneOf(words ...string) shape {
@@ -65,9 +65,9 @@ func elements() []element {
 		{"signMethod", oneOf(byCertificate, bySecureKey)}, {"certId", number(1, 128)}, {"merId", word(15, 15)},
 		{"accessType", oneOf("0", "1", "2")}, {"bizType", number(6, 6)}, {"channelType", oneOf("05", "07", "08", "16")},
 		{"orderId", word(8, 40)}, {"txnTime", moment}, {"txnAmt", number(1, 12)}, {"currencyCode", oneOf("156")},
-		{"backUrl", reachable}, {"frontUrl", reachable}, {"payTimeout", moment}, {"qrNo", bytes(20)},
+		{"backUrl", reachable}, {"frontUrl", reachable}, {"payTimeout", moment}, {"qrNo", upTo(20)},
 		{"queryId", word(21, 21)}, {"origQryId", word(21, 21)}, {"origOrderId", word(8, 40)}, {"origTxnTime", moment},
-		{"certType", oneOf("01")}, {"reqReserved", bytes(1024)}}
+		{"certType", oneOf("01")}, {"reqReserved", upTo(1024)}}
 }
 
 // required lists what a transaction cannot do without, after what none can.

@@ -67,10 +67,12 @@ func New(config Config, ports providers.Ports) (*Provider, error) {
 	}
 	book := ledger.NewBook(Name, ports.Recorder, ports.Clock)
 	agenda := ledger.NewAgenda(ports.Clock)
+	roster := providers.NewRoster(ports.Recorder)
+	roster.UsualDecline = codeBalance
 	return &Provider{ring: ring, options: config.Options, delay: clock.Scale(delay.Std(), config.Factor),
 		ports: ports, desk: desk{ring, ports.Clock}, book: book, agenda: agenda,
 		outbox:    ledger.NewOutbox(agenda, book, config.Options.calendar().Scaled(config.Factor), patience),
-		roster:    providers.NewRoster(ports.Recorder),
+		roster:    roster,
 		trades:    map[ledger.Key]*trade{},
 		byQueryID: map[string]*trade{},
 		codes:     map[string]*order{},
