@@ -138,6 +138,9 @@ func (p *Provider) pay(c call) (reply, *failure) {
 // noMoney is what failed payments and queries carry beside (§4). Nobody may
 // read it as a result.
 func noMoney(number string) []member {
+	if !validNumber(number) {
+		number = ""
+	}
 	return []member{{"buyer_pay_amount", "0.00"}, {"invoice_amount", "0.00"}, {"out_trade_no", number},
 		{"point_amount", "0.00"}, {"receipt_amount", "0.00"}}
 }

@@ -166,6 +166,18 @@ func (b *bench) postings() []journal.PostingKind {
 	return kinds
 }
 
+// parsed keeps keys that tests have read: that costs more than a call.
+var parsed sync.Map
+
+func once[K any](text string, read func() K) K {
+	known, found := parsed.Load(text)
+	if !found {
+		known = read()
+		parsed.Store(text, known)
+	}
+	return known.(K)
+}
+
 // answer is what came back, read: the node and what stands around it.
 type answer struct {
 	status int
@@ -180,8 +192,11 @@ func (a answer) text(name string) string { text, _ := a.node[name].(string); ret
 // sign is the tests' own signer: it shares nothing with the code.
 func sign(t testing.TB, merchant Merchant, message string) string {
 	t.Helper()
-	key, err := keys.ReadPrivate(merchant.PrivateKey)
-	require.NoError(t, err)
+	key := once(merchant.PrivateKey, func() *rsa.PrivateKey {
+		read, err := keys.ReadPrivate(merchant.PrivateKey)
+		require.NoError(t, err)
+		return read
+	})
 	digest := sha256.Sum256([]byte(message))
 	raw, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
 	require.NoError(t, err)
@@ -292,11 +307,13 @@ func (b *bench) verify(content json.RawMessage, outer map[string]json.RawMessage
 func platformKey(t testing.TB, config Config, sn string) *rsa.PublicKey {
 	t.Helper()
 	if config.Mode == KeyMode {
-		credentials, err := config.Credentials(config.Merchants[0].AppID)
-		require.NoError(t, err)
-		key, err := keys.ReadPublic(credentials.AlipayPublicKey)
-		require.NoError(t, err)
-		return key
+		return once(strings.Join(config.Platform.Key.Primes, ","), func() *rsa.PublicKey {
+			credentials, err := config.Credentials(config.Merchants[0].AppID)
+			require.NoError(t, err)
+			key, err := keys.ReadPublic(credentials.AlipayPublicKey)
+			require.NoError(t, err)
+			return key
+		})
 	}
 	for _, each := range config.Platform.Certificates {
 		if each.SN == sn {

@@ -48,7 +48,7 @@ func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.Signatu
 // fiction is the news that the payment succeeded.
 func fiction(asked asked, who *account, now time.Time) parameters {
 	b := asked.business
-	o := &order{account: who, method: asked.method, state: stateSuccess, tradeNo: newTradeNo(now), created: now,
+	o := &order{account: who, method: asked.method, state: stateSuccess, tradeNo: newTradeNo(now), created: now, shopper: "nobody",
 		asked: orderParams{OutTradeNo: b.text("out_trade_no"), Subject: b.text("subject"), Body: b.text("body"),
 			Passback: b.text("passback_params"), Total: b.money("total_amount"), Buyer: b.text("buyer_id")}}
 	o.paid = ledger.Payment{ProviderReference: payment.ProviderReference(o.tradeNo), CapturedAt: now}

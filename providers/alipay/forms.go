@@ -52,6 +52,8 @@ func (p *Provider) readOrder(c call) (orderParams, *failure) {
 		return o, invalid("body")
 	case len(o.Passback) > 512:
 		return o, invalid("passback_params")
+	case strings.ContainsAny(o.StoreID+o.TerminalID, "{}"): // answers show them, and some clients count braces (§3)
+		return o, invalid("store_id")
 	case len(o.NotifyURL) > 256:
 		return o, because("isv.invalid-parameter", "notify_url过长")
 	case !played(b.text("trans_currency")) || !played(b.text("settle_currency")):

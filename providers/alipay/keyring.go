@@ -134,13 +134,16 @@ func (r *keyring) signing(now time.Time) *identity {
 	if r.plain != nil {
 		return r.plain
 	}
-	newest := &r.certified[0]
+	var newest *datedIdentity
 	for i := range r.certified {
 		candidate := &r.certified[i]
 		begun := !candidate.certificate.Effective.After(now)
-		if begun && candidate.certificate.Effective.After(newest.certificate.Effective) {
+		if begun && (newest == nil || candidate.certificate.Effective.After(newest.certificate.Effective)) {
 			newest = candidate
 		}
+	}
+	if newest == nil {
+		newest = &r.certified[0]
 	}
 	return &newest.identity
 }

@@ -199,8 +199,11 @@ func (d desk) unknown() *failure {
 }
 
 // buyer is the shopper as the app is shown them: always the same person for a
-// trial, or whom the merchant named (§1).
+// trial, or whom the merchant named (§1). Before either is known there is none.
 func (o *order) buyer() (id, logon string) {
+	if o.shopper == "" && o.asked.Buyer == "" {
+		return "", ""
+	}
 	who := "buyer of " + string(o.shopper)
 	if o.asked.Buyer != "" {
 		who = o.asked.Buyer

@@ -9,8 +9,11 @@ import (
 // returned beside, because some methods act on its code. The lock is held.
 func (p *Provider) found(c call) (trade, order *order, refused *failure) {
 	byTrade, byMerchant := c.business.text("trade_no"), c.business.text("out_trade_no")
-	if byTrade == "" && byMerchant == "" {
+	switch {
+	case byTrade == "" && byMerchant == "":
 		return nil, nil, invalid("out_trade_no和trade_no不能同时为空")
+	case byMerchant != "" && !validNumber(byMerchant):
+		return nil, nil, invalid("out_trade_no")
 	}
 	o := p.lookUp(c.account, byMerchant)
 	if byTrade != "" {

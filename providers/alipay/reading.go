@@ -29,7 +29,8 @@ type asked struct {
 	business reading
 }
 
-// asked reads a call; false if the request is none.
+// asked reads a call, in which everything may be missing; false if the request
+// is none.
 func (d *Dialect) asked(r *proxy.Request) (asked, bool) {
 	found := asked{}
 	switch path := r.Path(); {
@@ -37,7 +38,7 @@ func (d *Dialect) asked(r *proxy.Request) (asked, bool) {
 		query, form := textsOf(r)
 		read, err := readParameters(query, form)
 		if err != nil {
-			return asked{}, false
+			read = parameters{}
 		}
 		found = asked{method: method(read["method"]), appID: read["app_id"], certSN: read["app_cert_sn"],
 			signature: read["sign"], notifyURL: read["notify_url"], read: read, sealed: read["encrypt_type"] != "",
@@ -45,7 +46,7 @@ func (d *Dialect) asked(r *proxy.Request) (asked, bool) {
 	case strings.HasPrefix(path, "/v3/"):
 		named, known := methodAt(path)
 		if !known {
-			return asked{}, false
+			named = ""
 		}
 		said, _ := readAuthorization(r.Header.First("Authorization")) // none: its fields are empty
 		found = asked{method: named, rest: true, said: said, appID: said.fields["app_id"],
@@ -58,7 +59,7 @@ func (d *Dialect) asked(r *proxy.Request) (asked, bool) {
 		found.aesKey = who.AESKey
 	}
 	found.open()
-	return found, found.method.served()
+	return found, true
 }
 
 // open unseals and reads the business parameters.

@@ -17,8 +17,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	o, accepted, fresh, refused := p.refunding(c)
 	if refused != nil {
 		if refused.code == codeRefused {
-			refused.with(member{"out_trade_no", c.business.text("out_trade_no")}, member{"refund_fee", "0.00"},
-				member{"send_back_fee", "0.00"})
+			refused.with(noRefund(c.business.text("out_trade_no"))...)
 		}
 		return reply{}, refused
 	}
@@ -30,6 +29,14 @@ func (p *Provider) refund(c call) (reply, *failure) {
 		return reply{}, p.unknown()
 	}
 	return reply{node: refundNode(c, o, known, accepted, fresh)}, nil
+}
+
+// noRefund is what failed refunds carry beside (§4).
+func noRefund(number string) []member {
+	if !validNumber(number) {
+		number = ""
+	}
+	return []member{{"out_trade_no", number}, {"refund_fee", "0.00"}, {"send_back_fee", "0.00"}}
 }
 
 // refunding checks and carries a refund out.
