@@ -29,6 +29,7 @@ func example(t *testing.T, definition faults.Definition) (place map[string]strin
 			delete(line, word)
 		}
 	}
+	delete(line, "lie") // that it is one the scenario must say
 	settings, err := json.Marshal(line)
 	require.NoError(t, err)
 	return place, settings

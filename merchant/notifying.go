@@ -147,7 +147,7 @@ func (c *Checkout) bookRefundNotice(ctx context.Context, provider Provider, repo
 	if err != nil {
 		return err
 	}
-	if p.reference != report.Payment {
+	if report.Payment != "" && p.reference != report.Payment {
 		return fmt.Errorf("refund %s is of payment %s, not %s: %w", seen.reference, p.reference, report.Payment, ErrInvalid)
 	}
 	if report.Unconfirmed {

@@ -1,14 +1,19 @@
 package environment
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/payquake/payquake/harness/roles"
 	"github.com/payquake/payquake/merchant"
+	alipayclient "github.com/payquake/payquake/merchant/alipay"
 	"github.com/payquake/payquake/merchant/shop"
+	unionclient "github.com/payquake/payquake/merchant/unionpay"
 	wechatclient "github.com/payquake/payquake/merchant/wechatpay"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/alipay"
+	"github.com/payquake/payquake/providers/unionpay"
 	"github.com/payquake/payquake/providers/wechatpay"
 )
 
@@ -36,31 +41,62 @@ func shopConfig(topology Topology, reach merchantReach) (shop.Config, error) {
 	if topology.Merchant.Traced {
 		config.Telemetry = reach.Spans
 	}
+	var errs []error
 	for _, provider := range topology.Providers {
-		if provider.WeChatPay == nil {
-			continue
+		url := reach.ProviderURL(provider.Name())
+		switch {
+		case provider.WeChatPay != nil:
+			client, err := weChatPayClient(*provider.WeChatPay, url)
+			config.WeChatPay, errs = client, append(errs, err)
+		case provider.Alipay != nil:
+			client, err := alipayClient(*provider.Alipay, url)
+			config.Alipay, errs = client, append(errs, err)
+		case provider.UnionPay != nil:
+			client, err := unionPayClient(*provider.UnionPay, url)
+			config.UnionPay, errs = client, append(errs, err)
 		}
-		client, err := wechatPayClient(*provider.WeChatPay, reach.ProviderURL(provider.Name()))
-		if err != nil {
-			return shop.Config{}, err
-		}
-		config.WeChatPay = client
 	}
-	return config, nil
+	return config, errors.Join(errs...)
 }
 
-func wechatPayClient(provider wechatpay.Config, url string) (wechatclient.Config, error) {
+func weChatPayClient(provider wechatpay.Config, url string) (*wechatclient.Config, error) {
 	account, err := provider.Credentials(provider.Merchants[0].MchID)
 	if err != nil {
-		return wechatclient.Config{}, fmt.Errorf("credentials at wechatpay: %w", err)
+		return nil, fmt.Errorf("credentials at wechatpay: %w", err)
 	}
-	client := wechatclient.Config{BaseURL: url, MerchantID: account.MchID, AppID: account.AppID,
+	client := &wechatclient.Config{BaseURL: url, MerchantID: account.MchID, AppID: account.AppID,
 		SerialNumber: account.Serial, PrivateKeyPEM: account.PrivateKey, APIv3Key: account.APIv3Key,
 		Mode: wechatclient.ModePublicKey, PublicKeyID: account.PublicKeyID, PublicKeyPEM: account.PublicKey}
 	if provider.Mode == wechatpay.CertificateMode {
 		client.Mode = wechatclient.ModeCertificates
 	}
 	return client, nil
+}
+
+func alipayClient(provider alipay.Config, url string) (*alipayclient.Config, error) {
+	account, err := provider.Credentials(provider.Merchants[0].AppID)
+	if err != nil {
+		return nil, fmt.Errorf("credentials at alipay: %w", err)
+	}
+	if url != "" {
+		url += "/gateway.do"
+	}
+	client := &alipayclient.Config{GatewayURL: url, AppID: account.AppID, SellerID: account.SellerID,
+		PrivateKeyPEM: account.PrivateKey, PublicKeyPEM: account.AlipayPublicKey}
+	if provider.Mode == alipay.CertificateMode {
+		client.PublicKeyPEM, client.PublicCertSN = account.AlipayCertificate, account.AlipayCertSN
+		client.AppCertSN, client.RootCertSN = account.AppCertSN, account.AlipayRootCertSN
+	}
+	return client, nil
+}
+
+func unionPayClient(provider unionpay.Config, url string) (*unionclient.Config, error) {
+	account, err := provider.Credentials(provider.Merchants[0].MerID)
+	if err != nil {
+		return nil, fmt.Errorf("credentials at unionpay: %w", err)
+	}
+	return &unionclient.Config{BaseURL: url, MerchantID: account.MerID, CertID: account.CertID,
+		PrivateKeyPEM: account.PrivateKey, RootPEM: account.Root, MiddlePEM: account.Middle}, nil
 }
 
 // RunTimers are the reference merchant's timers for a run: the same rules as
@@ -82,9 +118,17 @@ const ProviderFactor = 200
 
 // FreshProviders generates the providers of a run with keys of their own.
 func FreshProviders(standardKeys bool) ([]roles.ProviderConfig, error) {
-	config, err := wechatpay.NewRun(wechatpay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
+	wechat, err := wechatpay.NewRun(wechatpay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
 	if err != nil {
 		return nil, fmt.Errorf("make the run's keys: %w", err)
 	}
-	return []roles.ProviderConfig{{WeChatPay: &config}}, nil
+	ali, err := alipay.NewRun(alipay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
+	if err != nil {
+		return nil, fmt.Errorf("make the run's keys: %w", err)
+	}
+	union, err := unionpay.NewRun(unionpay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
+	if err != nil {
+		return nil, fmt.Errorf("make the run's keys: %w", err)
+	}
+	return []roles.ProviderConfig{{WeChatPay: &wechat}, {Alipay: &ali}, {UnionPay: &union}}, nil
 }

@@ -1,5 +1,5 @@
-// Package shop puts the reference merchant together: the checkout, its WeChat
-// Pay client, its database and, if one is named, a bug; then it serves.
+// Package shop puts the reference merchant together: the checkout, its clients of
+// the providers, its database and, if one is named, a bug; then it serves.
 package shop
 
 import (
@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/alipay"
+	"github.com/payquake/payquake/merchant/unionpay"
 	"github.com/payquake/payquake/merchant/wechatpay"
 )
 
@@ -25,8 +27,11 @@ type Config struct {
 	PublicURL string `json:"public_url"`
 	// FulfilmentURL is where releases are posted; empty releases nothing.
 	FulfilmentURL string `json:"fulfilment_url"`
-	// WeChatPay is the account there.
-	WeChatPay wechatpay.Config `json:"wechatpay"`
+	// WeChatPay, Alipay and UnionPay are the accounts there; shoppers are offered
+	// those that are given.
+	WeChatPay *wechatpay.Config `json:"wechatpay,omitempty"`
+	Alipay    *alipay.Config    `json:"alipay,omitempty"`
+	UnionPay  *unionpay.Config  `json:"unionpay,omitempty"`
 	// Timers say when the shop acts by itself; those not given are the
 	// defaults of a shop in production.
 	Timers merchant.Timers `json:"timers"`
@@ -64,6 +69,9 @@ func (c Config) check() error {
 	public, err := url.Parse(c.PublicURL)
 	if err != nil || public.Host == "" || public.RawQuery != "" || !strings.HasPrefix(public.Scheme, "http") {
 		return fmt.Errorf("%w: public_url %q is not an absolute http(s) URL without a query", ErrConfig, c.PublicURL)
+	}
+	if c.WeChatPay == nil && c.Alipay == nil && c.UnionPay == nil {
+		return fmt.Errorf("%w: no provider is configured", ErrConfig)
 	}
 	if err := c.Timers.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

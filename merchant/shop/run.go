@@ -14,7 +14,9 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/alipay"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/unionpay"
 	"github.com/payquake/payquake/merchant/wechatpay"
 )
 
@@ -49,7 +51,7 @@ func Serve(ctx context.Context, config Config, telemetry Telemetry) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	checkout, client, err := assemble(config, store, traced)
+	checkout, clients, err := assemble(config, store, traced)
 	if err != nil {
 		return err
 	}
@@ -63,13 +65,22 @@ func Serve(ctx context.Context, config Config, telemetry Telemetry) (err error) 
 	defer group.Wait() // before the store closes
 	defer stop()       // also when serving failed
 	group.Go(func() { checkout.Work(ctx) })
-	group.Go(func() { client.KeepCertificates(ctx, time.Duration(config.Timers.CertificateRefresh)) })
+	for _, client := range clients {
+		if keeps, is := client.(certified); is {
+			group.Go(func() { keeps.KeepCertificates(ctx, time.Duration(config.Timers.CertificateRefresh)) })
+		}
+	}
 	slog.Info("shop serves", "address", listener.Addr().String(), "bug", config.Bug)
 	return serve(ctx, listener, handler(checkout, traced))
 }
 
-// assemble puts the checkout together with its decisions and its provider.
-func assemble(config Config, store *merchant.Store, traced bool) (*merchant.Checkout, *wechatpay.Client, error) {
+// certified is a client that keeps its provider's certificates fresh.
+type certified interface {
+	KeepCertificates(ctx context.Context, every time.Duration)
+}
+
+// assemble puts the checkout together with its decisions and its providers.
+func assemble(config Config, store *merchant.Store, traced bool) (*merchant.Checkout, []merchant.Provider, error) {
 	policy := merchant.DefaultPolicy()
 	if config.Bug != "" {
 		bug, err := bugs.ByName(config.Bug)
@@ -79,13 +90,41 @@ func assemble(config Config, store *merchant.Store, traced bool) (*merchant.Chec
 		bug.Apply(&policy)
 	}
 	calls := outgoing(traced)
-	client, err := wechatpay.New(config.WeChatPay, config.PublicURL, calls, merchant.SystemClock{})
+	clients, err := clientsOf(config, calls)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	settings := merchant.Settings{Timers: config.Timers, FulfilmentURL: config.FulfilmentURL, Client: calls}
-	checkout, err := merchant.New(settings, store, policy, client)
-	return checkout, client, err
+	checkout, err := merchant.New(settings, store, policy, clients...)
+	return checkout, clients, err
+}
+
+// clientsOf makes a client for each provider that is configured. A new provider
+// is added here.
+func clientsOf(config Config, calls *http.Client) ([]merchant.Provider, error) {
+	var clients []merchant.Provider
+	if config.WeChatPay != nil {
+		client, err := wechatpay.New(*config.WeChatPay, config.PublicURL, calls, merchant.SystemClock{})
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
+	}
+	if config.Alipay != nil {
+		client, err := alipay.New(*config.Alipay, config.PublicURL, calls, merchant.SystemClock{})
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
+	}
+	if config.UnionPay != nil {
+		client, err := unionpay.New(*config.UnionPay, config.PublicURL, calls, merchant.SystemClock{})
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
+	}
+	return clients, nil
 }
 
 // idleLimit is shorter than the 8 s after which the provider closes idle
