@@ -89,12 +89,15 @@ func (p *Provider) checkSerials(who *account, app, roots string) *failure {
 	}
 }
 
+// echo begins what the gateway would have signed.
+const echo = "，网关生成的验签字符串为："
+
 // badSignature names the likely causes; real ones echo what the gateway would
 // have signed (§3).
 func (p *Provider) badSignature(message string) *failure {
 	refused := refuse(subBadSignature)
 	if p.options.EchoSignedString {
-		refused.message += "，网关生成的验签字符串为：" + strings.ReplaceAll(message, "&", "&amp;")
+		refused.message += echo + strings.ReplaceAll(message, "&", "&amp;")
 	}
 	return refused
 }

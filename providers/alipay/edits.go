@@ -57,14 +57,19 @@ func editedBusiness(asked asked, edit faults.Edit) (string, error) {
 
 // editCall edits a request to gateway.do, wherever its parameters stand.
 func (d *Dialect) editCall(r *proxy.Request, asked asked, edit faults.Edit) error {
-	if edit.Amount != "" || edit.Reference != "" {
-		business, err := editedBusiness(asked, edit)
+	// One thing after the other: what stands between them stays spelled as it is.
+	for _, part := range []faults.Edit{{Amount: edit.Amount}, {Reference: edit.Reference}} {
+		if part == (faults.Edit{}) {
+			continue
+		}
+		business, err := editedBusiness(asked, part)
 		if err != nil {
 			return err
 		}
 		if !setParameter(r, "biz_content", business) {
 			return proxy.ErrCannotEdit
 		}
+		asked, _ = d.asked(r) // a call before, and still one
 	}
 	return d.changeCallSignature(r, asked, edit.Signature)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/providers"
@@ -43,6 +44,11 @@ func (d *Dialect) answerBody(r *proxy.Request, a *proxy.Answer) string {
 		return unreadable(len(a.Body))
 	}
 	answered := d.answered(asked, a)
+	for _, member := range []string{"sub_msg", "message"} {
+		if strings.Contains(answered.values.text(member), echo) {
+			answered.values.values[member] = "(echoes the request)"
+		}
+	}
 	if answered.rest || answered.values.values == nil {
 		return shown(answered.values.values, len(a.Body))
 	}
@@ -84,7 +90,7 @@ func unreadable(size int) string {
 }
 
 // personal names the members that say who somebody is or let somebody pay,
-// those that hold certificates and keys, and sub_msg, which may echo them.
+// and those that hold certificates and keys.
 func personal(name string) bool {
 	switch name {
 	case "buyer_id", "buyer_user_id", "buyer_open_id", "buyer_logon_id", "open_id", "auth_code", "auth_token",
