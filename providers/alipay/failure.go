@@ -188,12 +188,8 @@ func wordsOf(sub string) string {
 // spelled is a sub_code as faults and conducts name it: one without a prefix
 // is the trade interface's.
 func spelled(code string) string {
-	switch {
-	case code == "" || code == "NOT_ENOUGH":
-		return subNotEnough
-	case strings.Contains(code, "."):
+	if strings.Contains(code, ".") {
 		return code
-	default:
-		return "ACQ." + code
 	}
+	return "ACQ." + code
 }

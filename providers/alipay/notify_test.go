@@ -193,7 +193,7 @@ func TestConducts(t *testing.T) {
 		}
 	})
 	t.Run("decline", func(t *testing.T) {
-		for given, told := range map[string]string{"ACQ.PAYMENT_FAIL": "ACQ.PAYMENT_FAIL", "PAYMENT_FAIL": "ACQ.PAYMENT_FAIL"} {
+		for given, told := range map[string]string{"ACQ.PAYMENT_FAIL": "ACQ.PAYMENT_FAIL", "PAYMENT_FAIL": "ACQ.PAYMENT_FAIL", "": "ACQ.BUYER_BALANCE_NOT_ENOUGH"} {
 			b := conducted(t, faults.Conduct{Decline: given, Declines: 2}, "decline")
 			shown := b.placed("A1")
 			_, err := b.provider.Pay(t.Context(), "t1", shown)

@@ -57,8 +57,8 @@ type Options struct {
 	// UnknownOutcome is the sub_code of an unknown outcome (§5). Default
 	// isp.unknow-error under 20000; ACQ.SYSTEM_ERROR comes under 40004.
 	UnknownOutcome string `json:"unknownOutcome,omitempty"`
-	// OlderNotices also announces trades of an app or a page that close or
-	// finish, as the older answers say (§7). Default: only TRADE_SUCCESS.
+	// OlderNotices also announces trades of an app or a phone's page that are
+	// closed unpaid, as the older answers say (§7). Default: only success.
 	OlderNotices bool `json:"olderNotices,omitempty"`
 	// SilentRefunds announces no refunds, of which no official page speaks (§7).
 	// Default: as seen in the field.

@@ -74,10 +74,12 @@ func New(config Config, ports providers.Ports) (*Provider, error) {
 	}
 	book := ledger.NewBook(Name, ports.Recorder, ports.Clock)
 	agenda := ledger.NewAgenda(ports.Clock)
+	roster := providers.NewRoster(ports.Recorder)
+	roster.UsualDecline = subNotEnough
 	return &Provider{ring: ring, options: config.Options, ports: ports, desk: desk{ring, ports.Clock},
 		book: book, agenda: agenda,
 		outbox: ledger.NewOutbox(agenda, book, calendar.Scaled(config.Factor), patience),
-		roster: providers.NewRoster(ports.Recorder),
+		roster: roster,
 		orders: map[ledger.Key]*order{},
 		trades: map[string]*order{},
 		codes:  map[string]*code{},
