@@ -22,6 +22,8 @@ var errForged = errors.New("not proven to be the provider's")
 //	GET  /orders/{id}                   read it
 //	POST /orders/{id}/payments          start a payment
 //	POST /orders/{id}/refunds           ask for a refund
+//	POST /baskets                       place orders of several shops at once
+//	POST /baskets/{id}/payments         start one payment for all of them
 //	GET  /books                         everything the merchant believes
 //	GET  /healthz                       200 when the database answers
 //	POST /notify/{provider}             the provider's webhook
@@ -32,8 +34,10 @@ func (c *Checkout) Handler() http.Handler {
 		view, err := c.ReadOrder(r.Context(), r.PathValue("id"))
 		answer(w, http.StatusOK, view, err)
 	})
-	mux.HandleFunc("POST /orders/{id}/payments", c.serveStart)
+	mux.HandleFunc("POST /orders/{id}/payments", c.serveStart(c.StartPayment))
 	mux.HandleFunc("POST /orders/{id}/refunds", c.serveRefund)
+	mux.HandleFunc("POST /baskets", c.serveBasket)
+	mux.HandleFunc("POST /baskets/{id}/payments", c.serveStart(c.StartBasket))
 	mux.HandleFunc("GET /books", func(w http.ResponseWriter, r *http.Request) {
 		books, err := c.Books(r.Context())
 		answer(w, http.StatusOK, books, err)
@@ -61,19 +65,36 @@ func (c *Checkout) servePlace(w http.ResponseWriter, r *http.Request) {
 	answer(w, status, view, err)
 }
 
-func (c *Checkout) serveStart(w http.ResponseWriter, r *http.Request) {
-	var ask StartRequest
+func (c *Checkout) serveBasket(w http.ResponseWriter, r *http.Request) {
+	var ask BasketRequest
 	if err := decode(w, r, &ask); err != nil {
 		answer(w, 0, nil, err)
 		return
 	}
-	ask.Address = remoteAddress(r)
-	view, err := c.StartPayment(r.Context(), r.PathValue("id"), ask)
+	view, created, err := c.PlaceBasket(r.Context(), ask)
 	status := http.StatusOK
-	if view.State == payment.Pending && !view.Answered {
-		status = http.StatusAccepted
+	if created {
+		status = http.StatusCreated
 	}
 	answer(w, status, view, err)
+}
+
+// serveStart serves what starts a payment, of an order or of a basket.
+func (c *Checkout) serveStart(start func(context.Context, string, StartRequest) (PaymentView, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var ask StartRequest
+		if err := decode(w, r, &ask); err != nil {
+			answer(w, 0, nil, err)
+			return
+		}
+		ask.Address = remoteAddress(r)
+		view, err := start(r.Context(), r.PathValue("id"), ask)
+		status := http.StatusOK
+		if view.State == payment.Pending && !view.Answered {
+			status = http.StatusAccepted
+		}
+		answer(w, status, view, err)
+	}
 }
 
 // busyRetry is how often, and for how many call timeouts, a request is tried

@@ -68,23 +68,11 @@ func (r OrderRequest) fingerprint() (string, error) {
 // ErrConflict if it asks for something else; created tells which. It fails
 // with ErrInvalid when the total is not the sum of the lines.
 func (c *Checkout) PlaceOrder(ctx context.Context, r OrderRequest) (view OrderView, created bool, err error) {
-	if err := r.validate(); err != nil {
-		return OrderView{}, false, err
-	}
-	fingerprint, err := r.fingerprint()
+	o, err := c.newOrder(ctx, r)
 	if err != nil {
 		return OrderView{}, false, err
 	}
-	lines, err := json.Marshal(r.Lines)
-	if err != nil {
-		return OrderView{}, false, fmt.Errorf("write lines: %w", err)
-	}
-	now := c.clock.Now()
-	o := &order{
-		id: newID("O"), key: r.Key, fingerprint: fingerprint, shopper: r.Shopper, description: describe(r.Lines),
-		lines: string(lines), total: r.Total, state: payment.OrderOpen,
-		refunded: payment.Money{Currency: r.Total.Currency}, traceparent: traceparent(ctx), createdAt: now,
-	}
+	fingerprint := o.fingerprint
 	err = c.store.update(ctx, func(t *tx) (err error) {
 		if created, err = t.insertOrder(o, c.expiry(o)); err != nil || created {
 			return err
@@ -99,6 +87,27 @@ func (c *Checkout) PlaceOrder(ctx context.Context, r OrderRequest) (view OrderVi
 		return OrderView{}, false, fmt.Errorf("place order: key %q was used for another order: %w", r.Key, ErrConflict)
 	}
 	return o.view(), created, nil
+}
+
+// newOrder checks a request and makes the order of it, which is stored nowhere
+// yet.
+func (c *Checkout) newOrder(ctx context.Context, r OrderRequest) (*order, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	fingerprint, err := r.fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	lines, err := json.Marshal(r.Lines)
+	if err != nil {
+		return nil, fmt.Errorf("write lines: %w", err)
+	}
+	return &order{
+		id: newID("O"), key: r.Key, fingerprint: fingerprint, shopper: r.Shopper, description: describe(r.Lines),
+		lines: string(lines), total: r.Total, state: payment.OrderOpen,
+		refunded: payment.Money{Currency: r.Total.Currency}, traceparent: traceparent(ctx), createdAt: c.clock.Now(),
+	}, nil
 }
 
 // describe names an order for the shopper's wallet, in at most 40 characters.

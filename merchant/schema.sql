@@ -21,6 +21,15 @@ CREATE TABLE IF NOT EXISTS orders (
 );
 CREATE INDEX IF NOT EXISTS orders_due ON orders (next_action_at) WHERE next_action_at > 0;
 
+-- Orders of several shops that are paid together; order_ids has them, with
+-- spaces between.
+CREATE TABLE IF NOT EXISTS baskets (
+  id TEXT PRIMARY KEY,
+  basket_key TEXT NOT NULL UNIQUE,
+  fingerprint TEXT NOT NULL,
+  order_ids TEXT NOT NULL
+);
+
 -- A state is entered at most once, so order and state are the key.
 CREATE TABLE IF NOT EXISTS order_history (
   order_id TEXT NOT NULL,

@@ -163,6 +163,10 @@ func bindings(link faults.Link, facts journal.Facts) []string {
 	add("refund", string(facts.RefundReference))
 	add("provider", string(facts.ProviderReference))
 	add("code", facts.Code)
+	for _, part := range facts.Parts {
+		add("payment", string(part.MerchantReference))
+		add("provider", string(part.ProviderReference))
+	}
 	if facts.OrderID != "" {
 		keys = append(keys, "order/"+facts.OrderID)
 	}

@@ -1,6 +1,7 @@
 package wechatpay
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -38,6 +39,9 @@ func (c *Client) Read(body []byte) (merchant.Notice, error) {
 		return merchant.Notice{}, err
 	}
 	switch {
+	case strings.HasPrefix(event, "TRANSACTION.") && bytes.Contains(plain, []byte(`"sub_orders"`)):
+		trades, err := c.readParts(plain, "")
+		return merchant.Notice{Trades: trades}, err
 	case strings.HasPrefix(event, "TRANSACTION."):
 		trade, err := c.readTrade(plain)
 		return merchant.Notice{Trades: []merchant.Trade{trade}}, err

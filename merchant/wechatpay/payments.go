@@ -77,6 +77,9 @@ var errMethod = errors.New("cannot start")
 
 // PrepareStart implements merchant.Payments.
 func (c *Client) PrepareStart(intent merchant.StartIntent) (merchant.Request, error) {
+	if len(intent.Parts) > 0 {
+		return c.prepareCombined(intent)
+	}
 	body := prepay{
 		AppID: c.config.AppID, MerchantID: c.config.MerchantID, Description: intent.Description,
 		OutTradeNo: string(intent.Reference), NotifyURL: c.notifyURL,
@@ -187,6 +190,9 @@ func byReference(reference payment.MerchantReference) string {
 
 // Query implements merchant.Payments.
 func (c *Client) Query(ctx context.Context, asked merchant.Asked) merchant.TradeAnswer {
+	if isCombined(asked.Request) {
+		return c.queryPart(ctx, asked)
+	}
 	path := byReference(asked.Reference) + "?mchid=" + url.QueryEscape(c.config.MerchantID)
 	r, err := c.call(ctx, http.MethodGet, path, "")
 	if err != nil {
@@ -197,6 +203,9 @@ func (c *Client) Query(ctx context.Context, asked merchant.Asked) merchant.Trade
 
 // Close implements merchant.Payments. Only a 204 says closed (section 3.3).
 func (c *Client) Close(ctx context.Context, asked merchant.Asked) merchant.Result {
+	if isCombined(asked.Request) {
+		return c.closeWhole(ctx, asked)
+	}
 	return c.end(ctx, asked, "/close", map[string]string{"mchid": c.config.MerchantID}, http.StatusNoContent)
 }
 

@@ -24,11 +24,12 @@ type refundAmount struct {
 // refundBody is the body of a refund request. Total must be the payment's
 // gross amount each time, however much has gone back (section 4.3).
 type refundBody struct {
-	OutTradeNo  string       `json:"out_trade_no"`
-	OutRefundNo string       `json:"out_refund_no"`
-	Reason      string       `json:"reason"`
-	NotifyURL   string       `json:"notify_url"`
-	Amount      refundAmount `json:"amount"`
+	OutTradeNo    string       `json:"out_trade_no,omitempty"`
+	TransactionID string       `json:"transaction_id,omitempty"`
+	OutRefundNo   string       `json:"out_refund_no"`
+	Reason        string       `json:"reason"`
+	NotifyURL     string       `json:"notify_url"`
+	Amount        refundAmount `json:"amount"`
 }
 
 // PrepareRefund implements merchant.Refunds.
@@ -37,6 +38,9 @@ func (c *Client) PrepareRefund(intent merchant.RefundIntent) (merchant.Request, 
 		OutTradeNo: string(intent.Payment), OutRefundNo: string(intent.Refund), Reason: intent.Reason,
 		NotifyURL: c.notifyURL,
 		Amount:    refundAmount{Refund: &intent.Amount.Minor, Total: intent.Captured.Minor, Currency: intent.Amount.Currency},
+	}
+	if isCombined(intent.Request) { // a part goes by the provider's number for it (section 3.9)
+		body.OutTradeNo, body.TransactionID = "", string(intent.ProviderReference)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -3,7 +3,6 @@ package wechatpay
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/payquake/payquake/merchant"
 	"github.com/payquake/payquake/payment"
@@ -32,6 +31,10 @@ func (c *Client) readTrade(body []byte) (merchant.Trade, error) {
 	if err := decode(body, &t); err != nil {
 		return merchant.Trade{}, err
 	}
+	return c.readTransaction(t)
+}
+
+func (c *Client) readTransaction(t transaction) (merchant.Trade, error) {
 	if t.MerchantID != c.config.MerchantID || (t.AppID != "" && t.AppID != c.config.AppID) {
 		return merchant.Trade{}, fmt.Errorf("mchid %.32q, appid %.32q: %w", t.MerchantID, t.AppID, errNotOurs)
 	}
@@ -47,8 +50,8 @@ func (c *Client) readTrade(body []byte) (merchant.Trade, error) {
 		trade.Amount = payment.Money{Minor: *t.Amount.Total, Currency: t.Amount.Currency}
 	}
 	if t.SuccessTime != "" {
-		if trade.PaidAt, err = time.Parse(time.RFC3339, t.SuccessTime); err != nil {
-			return merchant.Trade{}, fmt.Errorf("read success_time: %w", err)
+		if trade.PaidAt, err = readMoment(t.SuccessTime); err != nil {
+			return merchant.Trade{}, err
 		}
 	}
 	if standing == merchant.Paid && (t.TransactionID == "" || t.Amount.Total == nil || *t.Amount.Total < 1 || t.Amount.Currency == "") {
