@@ -144,6 +144,10 @@ func TestDialect_FactsOfTheOthers(t *testing.T) {
 	require.EqualValues(t, "order0001", l.asked(voided).MerchantReference, "the original's, not the void's")
 	require.Equal(t, "closed", l.answer(voided).State)
 	require.Empty(t, unaware.Request(voided.request).MerchantReference, "who has not seen it does not guess")
+	naming := posted(l.undoing("04", "refund0009", queryID, "1", "origOrderId", "order0001"))
+	named := &proxy.Request{Method: "POST", Target: string(back), Body: []byte(naming)}
+	require.EqualValues(t, "order0001", unaware.Request(named).MerchantReference, "but it reads")
+	require.EqualValues(t, "order0001", unaware.Request(voided.request).MerchantReference, "and remembers")
 	told := l.dialect.Request(l.deliveries(2)[1])
 	require.Equal(t, faults.Other, told.Operation, "a void is no refund")
 	require.EqualValues(t, "order0001", told.MerchantReference)
@@ -175,6 +179,56 @@ func TestDialect_FactsOfTheOthers(t *testing.T) {
 		require.Equal(t, faults.Other, l.dialect.Request(r).Operation, name)
 		require.Equal(t, faults.Other, l.dialect.Answer(r, &proxy.Answer{Status: 200, Body: []byte("ok")}).Operation, name)
 	}
+}
+
+// What each code says of a payment or a refund, by the kind of the call.
+func TestDialect_WhatCodesClaim(t *testing.T) {
+	d, err := NewDialect(testConfig(t))
+	require.NoError(t, err)
+	cases := []struct {
+		asked   transaction
+		answer  string
+		state   string
+		amount  payment.Money
+		refunds payment.Money
+	}{
+		{scanned, "respCode=00", "pending", payment.Money{}, payment.Money{}},
+		{scanned, "respCode=A6", "captured", payment.Money{}, payment.Money{}},
+		{scanned, "respCode=64", "declined", payment.Money{}, payment.Money{}},
+		{scanned, "respCode=03", "", payment.Money{}, payment.Money{}},
+		{scanned, "respCode=12", "", payment.Money{}, payment.Money{}},
+		{shown, "respCode=12", "", payment.Money{}, payment.Money{}},
+		{reversal, "respCode=00", "closed", payment.Money{}, payment.Money{}},
+		{reversal, "respCode=46", "closed", payment.Money{}, payment.Money{}},
+		{void, "respCode=03", "", payment.Money{}, payment.Money{}},
+		{queryByOrder, "respCode=34", "", payment.Money{}, payment.Money{}},
+		{queryByOrder, "respCode=34&origRespCode=00", "", payment.Money{}, payment.Money{}},
+		{queryByOrder, "respCode=00", "", payment.Money{}, payment.Money{}},
+		{queryByOrder, "respCode=00&origRespCode=42&txnAmt=7", "captured", payment.Fen(7), payment.Money{}},
+		{queryByOrder, "respCode=00&origRespCode=01&txnAmt=x", "closed", payment.Money{}, payment.Money{}},
+		{queryByOrder, "respCode=00&origRespCode=00&txnAmt=7&currencyCode=840", "captured", payment.Money{Minor: 7, Currency: "USD"}, payment.Money{}},
+		{queryByOrder, "respCode=00&origRespCode=00&txnAmt=7&currencyCode=999", "captured", payment.Money{Minor: 7, Currency: "999"}, payment.Money{}},
+		{queryByOrder, "respCode=00&origRespCode=00&txnType=04&txnSubType=00&txnAmt=7", "done", payment.Money{}, payment.Fen(7)},
+		{queryByOrder, "respCode=00&origRespCode=03&txnType=04&txnSubType=00&txnAmt=7", "processing", payment.Money{}, payment.Fen(7)},
+		{queryByOrder, "respCode=00&origRespCode=61&txnType=04&txnSubType=00&txnAmt=7", "refused", payment.Money{}, payment.Fen(7)},
+		{queryByOrder, "respCode=00&origRespCode=12&txnType=04&txnSubType=00&txnAmt=7", "", payment.Money{}, payment.Fen(7)},
+	}
+	for i, c := range cases {
+		kind, sub, _ := strings.Cut(string(c.asked), "/")
+		body := fmt.Sprintf("merId=1&orderId=order%04d&txnType=%s&txnSubType=%s", i, kind, sub)
+		request := &proxy.Request{Method: "POST", Target: string(back), Body: []byte(body)}
+		facts := d.Answer(request, &proxy.Answer{Status: 200, Body: []byte(c.answer)})
+		require.Equal(t, c.asked.operation(), facts.Operation, c.answer)
+		require.Equal(t, c.state, facts.State, "%s: %s", c.asked, c.answer)
+		require.Equal(t, c.amount, facts.Amount, c.answer)
+		require.Equal(t, c.refunds, facts.Refunded, c.answer)
+		require.Equal(t, journal.SignatureMissing, facts.Signature, c.answer)
+	}
+}
+
+// The hosts that the gateway answers for, the production gateway first.
+func TestHosts(t *testing.T) {
+	require.Equal(t, []string{"gateway.95516.com", "gateway.test.95516.com", "filedownload.95516.com", "filedownload.test.95516.com"}, Hosts())
 }
 
 func TestMemory_ForgetsTheOldest(t *testing.T) {

@@ -112,11 +112,11 @@ func (f form) written(value string) string {
 }
 
 // write puts the values on one line, sorted, the signature last. There is
-// nothing after it, and never an empty value (§4).
+// nothing after it (§4).
 func (f form) write(values fields) []byte {
 	var line strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if name == "signature" || values[name] == "" {
+		if name == "signature" {
 			continue
 		}
 		line.WriteString(name + "=" + f.written(values[name]) + "&")

@@ -1,6 +1,8 @@
 package unionpay
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -8,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,9 +61,11 @@ func TestNewRun_StandardKey(t *testing.T) {
 
 func TestNew_RefusesBadConfigurations(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
-		"the platform's key":        func(c *Config) { c.Platform.Key = keys.Key{} },
-		"the leaf":                  func(c *Config) { c.Platform.Leaf = c.Platform.Middle },
-		"the leaf's company":        func(c *Config) { c.Platform.Root, c.Platform.Middle = c.Merchants[0].Certificate, c.Merchants[0].Certificate },
+		"the platform's key": func(c *Config) { c.Platform.Key = keys.Key{} },
+		"the leaf":           func(c *Config) { c.Platform.Leaf = c.Platform.Middle },
+		"another chain": func(c *Config) {
+			c.Platform.Root, c.Platform.Middle = c.Merchants[0].Certificate, c.Merchants[0].Certificate
+		},
 		"no root":                   func(c *Config) { c.Platform.Root = "" },
 		"no middle":                 func(c *Config) { c.Platform.Middle = "none" },
 		"a merchant twice":          func(c *Config) { c.Merchants = append(c.Merchants, c.Merchants[0]) },
@@ -84,6 +89,25 @@ func TestNew_RefusesBadConfigurations(t *testing.T) {
 	config.Merchants[0].PrivateKey = "none"
 	_, err = NewDialect(config)
 	require.ErrorIs(t, err, ErrBadConfig)
+}
+
+// Who else's certificate the same authority issued is not the provider (§5).
+func TestKeyring_LooksAtTheCompany(t *testing.T) {
+	maker := Keys{Clock: clock.System{}}
+	root, err := maker.authority("root", nil)
+	require.NoError(t, err)
+	middle, err := maker.authority("middle", root)
+	require.NoError(t, err)
+	ring := &keyring{roots: x509.NewCertPool(), middles: x509.NewCertPool()}
+	ring.roots.AddCert(root.parsed)
+	ring.middles.AddCert(middle.parsed)
+	for name, trusted := range map[string]bool{"041@8310000000083040@" + company + "@00016495": true, "041@8310000000083040@another shop@00016495": false,
+		"041@8310000000083040": false, company: false} {
+		leaf, err := issue(wish{name: pkix.Name{CommonName: name}, key: root.pair.Public(), from: time.Now().Add(-time.Hour)}, middle)
+		require.NoError(t, err)
+		_, _, err = ring.trusted(onWire(leaf.text), time.Now())
+		require.Equal(t, trusted, err == nil, name)
+	}
 }
 
 // openssl must verify what we sign and the chain that we issue: merchants use

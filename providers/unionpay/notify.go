@@ -16,12 +16,10 @@ import (
 	"github.com/payquake/payquake/providers/ledger"
 )
 
-// notifyPayment begins to tell what became of a payment. Front products tell
-// of success only, back products of failure too (§9). The lock is held.
+// notifyPayment begins to tell what became of a payment. Back products tell of
+// failure too (§9); front ones do not, and never fail for good here. The lock is
+// held.
 func (p *Provider) notifyPayment(ctx context.Context, o *order) {
-	if o.state == failed && o.asked.transaction() == consume {
-		return
-	}
 	values := o.result(stateOf(o.code) == payment.Captured)
 	values["respCode"] = o.code
 	about := ledger.AboutPayment(o.paid)

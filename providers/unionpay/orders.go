@@ -164,11 +164,16 @@ func (p *Provider) number(t *trade) {
 
 // capture takes the money and begins to say so. The lock is held.
 func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial, code string) error {
-	if o.queryID == "" {
+	numbered := o.queryID != "" // a scan's answer has told it already
+	if !numbered {
 		p.number(o.trade)
 	}
 	taken, err := p.book.Capture(ctx, o.key, payer, payment.ProviderReference(o.queryID))
 	if err != nil {
+		if !numbered {
+			delete(p.byQueryID, o.queryID)
+			o.queryID = ""
+		}
 		return fmt.Errorf("capture order %s: %w", o.key.Reference, err)
 	}
 	o.paid, o.state, o.code = taken, paid, code

@@ -296,3 +296,19 @@ func TestWallet_Refusals(t *testing.T) {
 	_, err = b.provider.Pay(t.Context(), "t1", code)
 	require.NoError(t, err, "it stayed payable")
 }
+
+// The numbers of a payment are those of the try that succeeded.
+func TestWallet_NumbersAreOfTheCapture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, nil)
+		order := b.order("07", "order0001")
+		code := b.send(back, order).values["qrCode"]
+		_, err := b.provider.Pay(t.Context(), "t2", code)
+		require.ErrorIs(t, err, providers.ErrDeclined)
+		time.Sleep(90 * time.Second)
+		receipt, err := b.provider.Pay(t.Context(), "t1", code)
+		require.NoError(t, err)
+		require.Equal(t, now()[2:], string(receipt.ProviderReference)[2:14])
+		require.Equal(t, now()[4:], b.query("order0001", order["txnTime"]).values["traceTime"])
+	})
+}

@@ -73,8 +73,10 @@ func (a *account) proves(v fields) bool {
 }
 
 // sign signs values of the provider's, with the method that they name: 11 under
-// the merchant's secure key, else 01 with the certificate inline.
+// the merchant's secure key, else 01 with the certificate inline. An empty value
+// is never sent, and so must not be signed either (§4).
 func (r *keyring) sign(v fields) error {
+	maps.DeleteFunc(v, func(_, value string) bool { return value == "" })
 	if v["signMethod"] == bySecureKey {
 		if who := r.merchants[v["merId"]]; who != nil && who.SecureKey != "" {
 			v["signature"] = v.seal(who.SecureKey)

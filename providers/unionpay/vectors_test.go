@@ -88,6 +88,17 @@ func TestVectors_Answer(t *testing.T) {
 	require.Equal(t, two.HexWithLF, digest(values.signed()), "the certificate is signed byte for byte")
 }
 
+// What is empty is neither sent nor signed: some clients drop it before they
+// verify, others do not (§4).
+func TestSign_LeavesEmptyValuesOut(t *testing.T) {
+	b := open(t, nil)
+	values := fields{"merId": b.merchant.MerID, "signMethod": "01", "reqReserved": "", "orderId": "order0001"}
+	require.NoError(t, b.provider.ring.sign(values))
+	sent := split(string(plain.write(values)))
+	require.NotContains(t, sent, "reqReserved")
+	require.True(t, b.believes(sent))
+}
+
 // The identity that poses in the vectors is believed where its certificate is
 // the root, and nowhere else.
 func TestVectors_Trust(t *testing.T) {
