@@ -233,7 +233,7 @@ faults:
 }
 
 func TestCompile_TooFewTrials(t *testing.T) {
-	s, err := scenarios.Parse("few.yaml", []byte("name: few\nload: {trials: 3}\nfaults:\n  - {fault: noop, at: merchant->wechatpay create, trials: 4}\n"),
+	s, err := scenarios.Parse("few.yaml", []byte("name: few\nload: {trials: 3, methods: [code]}\nfaults:\n  - {fault: noop, at: merchant->provider create, trials: 4}\n"),
 		scenarios.DefaultSystems())
 	require.NoError(t, err)
 	_, err = scenarios.Compile(s, scenarios.DefaultSystems(), 1)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
@@ -56,27 +57,44 @@ func providersOf(scale Scale, systems Systems) []Provider {
 }
 
 // waysOf are the ways in which the shoppers of a line may pay, in the order in
-// which they are taken in turn. Shoppers who pay by one method only, whatever
-// is asked, have that one.
+// which they are taken in turn: providers take turns first, methods then.
+// Shoppers who pay by one method only, whatever is asked, have that one.
 func waysOf(s Scenario, line ShopperLine, systems Systems) []way {
-	wanted := line.Methods
-	if len(wanted) == 0 {
-		wanted = s.Scale.Methods
+	var perProvider [][]way
+	longest := 0
+	for _, provider := range providersOf(s.Scale, systems) {
+		ways := waysWith(s, line, provider)
+		perProvider = append(perProvider, ways)
+		longest = max(longest, len(ways))
+	}
+	var all []way
+	for n := range longest {
+		for _, ways := range perProvider {
+			if len(ways) > 0 {
+				all = append(all, ways[n%len(ways)])
+			}
+		}
+	}
+	return all
+}
+
+// waysWith are those ways with one provider.
+func waysWith(s Scenario, line ShopperLine, provider Provider) []way {
+	methods := line.Methods
+	if len(methods) == 0 {
+		methods = s.Scale.Methods
+	}
+	if len(methods) == 0 {
+		methods = slices.DeleteFunc(slices.Clone(provider.Methods), func(m payment.Method) bool { return m == payment.MethodBarcode })
 	}
 	var ways []way
-	for _, provider := range providersOf(s.Scale, systems) {
-		methods := wanted
-		if len(methods) == 0 {
-			methods = slices.DeleteFunc(slices.Clone(provider.Methods), func(m payment.Method) bool { return m == payment.MethodBarcode })
+	for _, method := range methods {
+		trial, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, 0), Method: method})
+		if err != nil || !slices.Contains(provider.Methods, trial.Method) || (trial.Journey.Combines() && !provider.Combines) {
+			continue
 		}
-		for _, method := range methods {
-			trial, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, 0), Method: method})
-			if err != nil || !slices.Contains(provider.Methods, trial.Method) || (trial.Journey.Combines() && !provider.Combines) {
-				continue
-			}
-			if found := (way{provider.Name, trial.Method}); !slices.Contains(ways, found) {
-				ways = append(ways, found)
-			}
+		if found := (way{provider.Name, trial.Method}); !slices.Contains(ways, found) {
+			ways = append(ways, found)
 		}
 	}
 	return ways
@@ -101,7 +119,7 @@ func dealShoppers(s Scenario, systems Systems, random *rand.Rand) []Trial {
 	for i, count := range shares(lines, s.Scale.Trials) {
 		ways := waysOf(s, lines[i], systems)
 		for n := range count {
-			w := ways[n%len(ways)]
+			w := ways[(n+i)%len(ways)] // not every line begins with the same
 			// The settings turn slower than the ways, so that all pairs meet.
 			trial := Trial{Scenario: s.Name, Shopper: lines[i].Shopper, Provider: w.provider, Method: w.method,
 				Settings: turn(lines[i].Settings, n+n/len(ways))}
@@ -180,18 +198,20 @@ func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, 
 			continue
 		}
 		random.Shuffle(len(open), func(a, b int) { open[a], open[b] = open[b], open[a] })
-		slices.SortStableFunc(open, func(a, b int) int {
-			return cmp.Or(cmp.Compare(one(stopped[a]), one(stopped[b])), cmp.Compare(len(hands[a]), len(hands[b])))
-		})
-		inTurn(open, trials, i)
+		best(open, trials, i, func(t int) (int, int) { return one(stopped[t]), len(hands[t]) })
 		taken := map[payment.ProviderName]int{}
+		legal := map[payment.ProviderName][][]json.RawMessage{} // settings of each member
 		for _, t := range open[:count] {
 			hand := pinned{line: i}
 			n := taken[trials[t].Provider]
 			taken[trials[t].Provider]++
-			for _, member := range line.members() {
-				resolved := member.resolved(trials[t].Provider)
-				pin := pinOf(resolved, turn(fitting(systems, resolved), n), trials[t])
+			if legal[trials[t].Provider] == nil {
+				for _, member := range line.members() {
+					legal[trials[t].Provider] = append(legal[trials[t].Provider], fitting(systems, member.resolved(trials[t].Provider)))
+				}
+			}
+			for m, member := range line.members() {
+				pin := pinOf(member.resolved(trials[t].Provider), turn(legal[trials[t].Provider][m], n), trials[t])
 				hand.pins = append(hand.pins, pin)
 				stopped[t] = stopped[t] || stops(pin)
 			}
@@ -206,38 +226,47 @@ func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, 
 	}
 }
 
-// inTurn reorders candidates so that the providers take turns, each with its
-// own best candidates first: what happens with one provider is to happen with
-// all. Which one comes first differs from line to line.
-func inTurn(candidates []int, trials []Trial, line int) {
-	queues := map[payment.ProviderName][]int{}
+// best sorts candidates: those with the fewest faults first, and among equals
+// the providers in turn, for what happens with one is to happen with all. Which
+// provider comes first differs from line to line.
+func best(candidates []int, trials []Trial, line int, burden func(int) (stopped, pins int)) {
+	turns := map[string]int{}
+	place := map[int]int{}
 	var names []payment.ProviderName
 	for _, t := range candidates {
-		name := trials[t].Provider
-		if queues[name] == nil {
-			names = append(names, name)
+		stopped, pins := burden(t)
+		queue := fmt.Sprintf("%d/%d/%s", stopped, pins, trials[t].Provider)
+		place[t] = turns[queue]
+		turns[queue]++
+		if !slices.Contains(names, trials[t].Provider) {
+			names = append(names, trials[t].Provider)
 		}
-		queues[name] = append(queues[name], t)
 	}
 	slices.Sort(names)
-	for i, turn := 0, line; i < len(candidates); turn++ {
-		name := names[turn%len(names)]
-		if queue := queues[name]; len(queue) > 0 {
-			candidates[i], queues[name] = queue[0], queue[1:]
-			i++
-		}
-	}
+	rank := func(t int) int { return (slices.Index(names, trials[t].Provider) + line) % len(names) }
+	slices.SortStableFunc(candidates, func(a, b int) int {
+		stoppedA, pinsA := burden(a)
+		stoppedB, pinsB := burden(b)
+		return cmp.Or(cmp.Compare(stoppedA, stoppedB), cmp.Compare(pinsA, pinsB), cmp.Compare(place[a], place[b]), cmp.Compare(rank(a), rank(b)))
+	})
 }
 
 // candidatesFor are the trials a line may choose from: those that surely come
 // by its place, or if there is none, those that may.
 func candidatesFor(line FaultLine, trials []Trial, systems Systems) []int {
 	var sure, possible []int
+	known := map[string]reach{} // trials of one kind come by the same places
 	for i, trial := range trials {
 		if !line.With.matches(trial) {
 			continue
 		}
-		switch reachOfLine(trial, line, systems) {
+		kind := strings.Join([]string{trial.Shopper, string(trial.Settings), string(trial.Provider), string(trial.Other), string(trial.Method)}, "\n")
+		found, asked := known[kind]
+		if !asked {
+			found = reachOfLine(trial, line, systems)
+			known[kind] = found
+		}
+		switch found {
 		case surely:
 			sure = append(sure, i)
 		case maybe:

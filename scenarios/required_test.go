@@ -109,10 +109,10 @@ func TestRequired(t *testing.T) {
 func TestRequired_Bystanders(t *testing.T) {
 	text := `
 name: beside
-load: {trials: 2, oneBatch: true}
+load: {trials: 2, oneBatch: true, methods: [code]}
 faults:
-  - {fault: noop, at: merchant->wechatpay create, trials: 1}
-  - {fault: merchant-crash, at: merchant->wechatpay create answer, trials: 1}
+  - {fault: noop, at: merchant->provider create, trials: 1}
+  - {fault: merchant-crash, at: merchant->provider create answer, trials: 1}
 `
 	s, err := scenarios.Parse("beside.yaml", []byte(text), scenarios.DefaultSystems())
 	require.NoError(t, err)
