@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -33,6 +34,15 @@ import (
 
 // The configuration of most tests, generated once: keys cost time.
 var runOnce = sync.OnceValues(func() (Config, error) { return NewRun(RunSettings{Merchants: 2}) })
+
+// TestMain makes it under the real clock: a bubble's clock is decades off, and
+// so would the certificates be for all tests after it.
+func TestMain(m *testing.M) {
+	if _, err := runOnce(); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 func testConfig(t testing.TB) Config {
 	t.Helper()

@@ -498,6 +498,7 @@ func TestDialect_WhatCannotBeEdited(t *testing.T) {
 		"no certificate that ran out":   answer(queried, faults.Edit{Signature: faults.SignatureExpiredTimestamp}),
 		"a redirect has no signature":   answer(page, resign),
 		"a refund by queryId alone":     request(refund, faults.Edit{Reference: "order0001"}),
+		"a query about a refund":        request(l.exchange(query, l.common("00", "00", "orderId", "refund0001", "txnTime", now())), faults.Edit{Reference: "order0001"}),
 		"no notification":               request(exchange{request: hook}, amount),
 		"an acknowledgement":            answer(exchange{hook, &proxy.Answer{}}, amount),
 		"an unknown change":             answer(queried, faults.Edit{Signature: "dreamt"}),

@@ -15,7 +15,7 @@ import (
 func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Request, error) {
 	edited := r.Clone()
 	body := &text{encoded, edited.Body}
-	if err := body.change(edit); err != nil {
+	if err := d.change(body, edit); err != nil {
 		return nil, fmt.Errorf("edit a request: %w", err)
 	}
 	sender := d.platformSigns
@@ -37,7 +37,7 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 	}
 	edited := a.Clone()
 	body := &text{plain, edited.Body}
-	if err := body.change(edit); err != nil {
+	if err := d.change(body, edit); err != nil {
 		return nil, fmt.Errorf("edit an answer: %w", err)
 	}
 	if err := d.platformSigns(body, edit.Signature); err != nil {
@@ -48,9 +48,9 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 }
 
 // change carries out what an edit says of the content.
-func (t *text) change(edit faults.Edit) error {
+func (d *Dialect) change(t *text, edit faults.Edit) error {
 	if edit.Reference != "" {
-		if err := t.changeReference(string(edit.Reference)); err != nil {
+		if err := d.changeReference(t, string(edit.Reference)); err != nil {
 			return err
 		}
 	}
@@ -58,6 +58,28 @@ func (t *text) change(edit faults.Edit) error {
 		return t.changeAmount(edit.Amount)
 	}
 	return nil
+}
+
+// changeReference names another payment. What names its payment only by queryId
+// has no merchant reference to replace: most refunds and voids, and queries
+// about those, whose orderId is their own.
+func (d *Dialect) changeReference(t *text, reference string) error {
+	values, err := t.values()
+	if err != nil {
+		return err
+	}
+	kind := values.transaction()
+	if kind == queryByOrder {
+		kind, _ = d.memory.kind(values)
+	}
+	name := "orderId"
+	if kind == refund || kind == void {
+		name = "origOrderId"
+	}
+	if values[name] == reference {
+		return fmt.Errorf("%s is %s already: %w", name, reference, proxy.ErrCannotEdit)
+	}
+	return t.set(name, reference)
 }
 
 // setBody replaces a body and keeps a stated length true.

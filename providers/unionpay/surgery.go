@@ -93,20 +93,3 @@ func (t *text) changeAmount(change faults.AmountChange) error {
 	}
 	return t.set("txnAmt", becomes.Text)
 }
-
-// changeReference names another payment. A refund or void that names its
-// original only by queryId has no merchant reference to replace.
-func (t *text) changeReference(reference string) error {
-	values, err := t.values()
-	if err != nil {
-		return err
-	}
-	name := "orderId"
-	if kind := values.transaction(); kind == refund || kind == void {
-		name = "origOrderId"
-	}
-	if values[name] == reference {
-		return fmt.Errorf("%s is %s already: %w", name, reference, proxy.ErrCannotEdit)
-	}
-	return t.set(name, reference)
-}
