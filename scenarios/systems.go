@@ -30,7 +30,9 @@ type Provider struct {
 	// only answered. ConfirmsBarcodes: what its answer says must be asked for
 	// once more. ConfirmsNotifications: so must what a notification says.
 	NotifiesBarcodes, ConfirmsBarcodes, ConfirmsNotifications bool
-	// CapturesLate: money can come in the instant before the merchant's close.
+	// CapturesLate: money can come for a payment that the merchant is giving up:
+	// in the instant before its close, or, where there is none, at the end of the
+	// payment's time.
 	CapturesLate bool
 	// UnknownOutcome are the error codes that leave open whether a call was
 	// acted on.
@@ -87,11 +89,11 @@ func alipay() Provider {
 }
 
 func unionPay() Provider {
-	return Provider{Name: "unionpay", NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
+	return Provider{Name: "unionpay", CapturesLate: true, NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		UnknownOutcome: []string{"03", "04", "05", "06"},
 		Signatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
-			faults.SignatureWrongSerial},
+			faults.SignatureWrongSerial, faults.SignatureExpiredTimestamp},
 		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
 			faults.SignatureWrongSerial},
 	}

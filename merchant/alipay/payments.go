@@ -52,7 +52,7 @@ func (c *Client) PrepareStart(intent merchant.StartIntent) (merchant.Request, er
 		return merchant.Request{}, fmt.Errorf("%w a payment of %s in %d parts: %w", errMethod, intent.Amount, len(intent.Parts), merchant.ErrInvalid)
 	}
 	content := order{OutTradeNo: string(intent.Reference), TotalAmount: intent.Amount.Decimal(), Subject: subject(intent.Description),
-		TimeExpire: wireTime(wholeSecond(intent.ExpiresAt))}
+		TimeExpire: wireTime(wholeSecond(intent.ExpiresAt.Add(closingTime)))}
 	method := methodPrecreate
 	switch intent.Method {
 	case payment.MethodCode:
@@ -86,6 +86,10 @@ func (c *Client) PrepareStart(intent merchant.StartIntent) (merchant.Request, er
 func subject(description string) string {
 	return strings.NewReplacer("/", " ", "=", " ", "&", " ").Replace(description)
 }
+
+// closingTime is how much longer a payment stays payable than we wait for it, so
+// that our own close, which is answered, ends a trade before its expiry does.
+const closingTime = time.Second
 
 // wholeSecond is a time as the provider's clock face can show it, not earlier.
 func wholeSecond(at time.Time) time.Time { return at.Add(time.Second - 1).Truncate(time.Second) }
