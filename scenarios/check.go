@@ -220,18 +220,7 @@ func checkReach(s Scenario, systems Systems, l *list) {
 	if s.Scale.Trials == 0 {
 		return
 	}
-	var samples []Trial
-	for _, line := range shoppersOf(s) {
-		for _, way := range waysOf(s, line, systems) {
-			for n := range max(len(line.Settings), 1) {
-				sample, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, n), Provider: way.provider, Method: way.method})
-				sample.Other = otherFor(s, sample, systems)
-				if err == nil {
-					samples = append(samples, sample)
-				}
-			}
-		}
-	}
+	samples := samplesOf(s, systems)
 	for i, line := range s.Faults {
 		path := fmt.Sprintf("faults[%d]", i)
 		matching := slices.DeleteFunc(slices.Clone(samples), func(t Trial) bool { return !line.With.matches(t) })
@@ -248,6 +237,23 @@ func checkReach(s Scenario, systems Systems, l *list) {
 			l.addf(place, "no shopper of the scenario ever comes by this place; there are %s", joined(waysSeen(matching)))
 		}
 	}
+}
+
+// samplesOf is one trial of each kind that the scenario may draw.
+func samplesOf(s Scenario, systems Systems) []Trial {
+	var samples []Trial
+	for _, line := range shoppersOf(s) {
+		for _, way := range waysOf(s, line, systems) {
+			for n := range max(len(line.Settings), 1) {
+				sample, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, n), Provider: way.provider, Method: way.method})
+				sample.Other = otherFor(s, sample, systems)
+				if err == nil {
+					samples = append(samples, sample)
+				}
+			}
+		}
+	}
+	return samples
 }
 
 // waysSeen names the shoppers there are, so that a person sees who could come by.

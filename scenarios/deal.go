@@ -193,6 +193,9 @@ func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, 
 		line, open := s.Faults[i], candidates[i]
 		path := fmt.Sprintf("faults[%d]", i)
 		count := wantedOf(line, len(open))
+		if s.narrowed {
+			count = min(count, len(open))
+		}
 		if count > len(open) || len(open) == 0 {
 			l.addf(path, "%d trials are wanted, and %d of this draw come by the place", max(count, 1), len(open))
 			continue

@@ -26,6 +26,9 @@ type Scenario struct {
 	Suite []Scenario
 
 	source *source // nil if it was not read from text
+	// narrowed: it is left with some of its providers, which may leave a line
+	// with fewer trials than it asks for.
+	narrowed bool
 }
 
 // Scale is the size of a scenario: the load section of its file.

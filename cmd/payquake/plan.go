@@ -10,7 +10,7 @@ import (
 )
 
 func planCommand(flags *global) *cobra.Command {
-	var seed uint64
+	var choice choice
 	var export string
 	command := &cobra.Command{
 		Use:   "plan SCENARIO",
@@ -26,7 +26,7 @@ the same trial.`,
 			return scenarioNames(), cobra.ShellCompDirectiveDefault
 		},
 		RunE: func(command *cobra.Command, given []string) error {
-			plan, err := compile(given[0], seed)
+			plan, err := choice.compile(given[0])
 			if err != nil {
 				return err
 			}
@@ -51,7 +51,7 @@ the same trial.`,
 			return nil
 		},
 	}
-	command.Flags().Uint64Var(&seed, "seed", 1, "the number that decides everything left to chance")
+	choice.define(command)
 	command.Flags().StringVar(&export, "export", "", "write this trial as a scenario file")
 	return command
 }

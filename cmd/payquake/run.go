@@ -21,6 +21,7 @@ import (
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/reports"
 	"github.com/payquake/payquake/scenarios"
 )
@@ -64,7 +65,7 @@ func (c *conducting) check() error {
 
 func runCommand(flags *global) *cobra.Command {
 	c := &conducting{global: flags}
-	var seed uint64
+	var choice choice
 	command := &cobra.Command{
 		Use:   "run SCENARIO",
 		Short: "run a scenario and judge what happened",
@@ -82,7 +83,7 @@ found is run again, alone, before it is reported.`,
 			if err := c.check(); err != nil {
 				return err
 			}
-			plan, err := compile(given[0], seed)
+			plan, err := choice.compile(given[0])
 			if err != nil {
 				return err
 			}
@@ -93,14 +94,33 @@ found is run again, alone, before it is reported.`,
 			return verdictError{codeOf(verdict)}
 		},
 	}
-	command.Flags().Uint64Var(&seed, "seed", 1, "the number that decides everything left to chance")
+	choice.define(command)
 	c.define(command)
 	return command
 }
 
+// choice is what decides which plan a scenario becomes.
+type choice struct {
+	seed      uint64
+	providers []string
+}
+
+func (c *choice) define(command *cobra.Command) {
+	command.Flags().Uint64Var(&c.seed, "seed", 1, "the number that decides everything left to chance")
+	command.Flags().StringSliceVar(&c.providers, "provider", nil, "pay with these providers only (all)")
+}
+
 // compile turns a scenario's name or file into a plan.
-func compile(nameOrPath string, seed uint64) (scenarios.Plan, error) {
-	scenario, err := scenarios.Load(nameOrPath, scenarios.DefaultSystems())
+func (c *choice) compile(nameOrPath string) (scenarios.Plan, error) {
+	systems := scenarios.DefaultSystems()
+	scenario, err := scenarios.Load(nameOrPath, systems)
+	if err == nil && len(c.providers) > 0 {
+		names := make([]payment.ProviderName, len(c.providers))
+		for i, name := range c.providers {
+			names[i] = payment.ProviderName(name)
+		}
+		scenario, err = scenario.Through(systems, names...)
+	}
 	if err != nil {
 		var problems scenarios.Problems
 		if errors.As(err, &problems) {
@@ -108,7 +128,7 @@ func compile(nameOrPath string, seed uint64) (scenarios.Plan, error) {
 		}
 		return scenarios.Plan{}, usageError{err}
 	}
-	plan, err := scenarios.Compile(scenario, scenarios.DefaultSystems(), seed)
+	plan, err := scenarios.Compile(scenario, systems, c.seed)
 	if err != nil {
 		return scenarios.Plan{}, usageError{err}
 	}

@@ -1,0 +1,59 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// Through is the scenario with all its drawn trials paid with these providers
+// alone. What is not possible with them is left out: shoppers who could not
+// pay so, and faults whose place none of the others comes by, with what was
+// expected of them. The trials that are left out are drawn for the others, a
+// line gets as many trials as there are, and a fault is expected once. It fails for a provider that does not exist, and when nothing is left.
+func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (Scenario, error) {
+	for _, name := range providers {
+		if _, known := systems.provider(name); !known {
+			l := &list{name: s.Name}
+			l.unknown("load.providers", "provider", string(name), systems.providerNames())
+			return Scenario{}, l.err()
+		}
+	}
+	if len(s.Suite) > 0 {
+		narrowed := s
+		narrowed.Suite = nil
+		for _, member := range s.Suite {
+			one, err := member.Through(systems, providers...)
+			if err != nil {
+				return Scenario{}, err
+			}
+			narrowed.Suite = append(narrowed.Suite, one)
+		}
+		return narrowed, nil
+	}
+	s.Scale.Providers = providers
+	s.source, s.narrowed = nil, true // what is left out would make other lines look guilty
+	if len(s.Shoppers) > 0 {
+		s.Shoppers = slices.DeleteFunc(slices.Clone(s.Shoppers), func(line ShopperLine) bool { return len(waysOf(s, line, systems)) == 0 })
+		if len(s.Shoppers) == 0 {
+			return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, joined(providers))
+		}
+	}
+	samples := samplesOf(s, systems)
+	gone := map[string]bool{}
+	s.Faults = slices.DeleteFunc(slices.Clone(s.Faults), func(line FaultLine) bool {
+		comes := slices.ContainsFunc(samples, func(t Trial) bool { return line.With.matches(t) && reachOfLine(t, line, systems) != never })
+		for _, member := range line.members() {
+			gone[member.Fault] = gone[member.Fault] || !comes
+		}
+		return !comes
+	})
+	s.Expect = slices.DeleteFunc(slices.Clone(s.Expect), func(e Expectation) bool { return e.What == FaultFired && gone[e.Fault] })
+	for i := range s.Expect {
+		if s.Expect[i].What == FaultFired {
+			s.Expect[i].AtLeast = 1
+		}
+	}
+	return s, nil
+}
