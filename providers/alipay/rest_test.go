@@ -126,6 +126,7 @@ func TestREST_Refusals(t *testing.T) {
 	signed := with(t, Options{SignedRESTErrors: true})
 	require.Equal(t, 400, signed.restCall(query, numbered("A1"), nil).status)
 	wrong := open(t, certified(t))
+	require.Equal(t, "ACQ.TRADE_NOT_EXIST", wrong.restCall(query, numbered("A1"), func(h *http.Header, _ *string) { h.Del("alipay-root-cert-sn") }).text("code"), "go-pay names no roots")
 	require.Equal(t, "invalid-signature", wrong.restCall(query, numbered("A1"), func(h *http.Header, _ *string) { h.Set("alipay-root-cert-sn", "00") }).text("code"))
 }
 
