@@ -220,7 +220,7 @@ func (p *Provider) take(c call, o *order, shown *code) (reply, *failure) {
 // inProcess is 10003: the shopper must enter a password (§5).
 func (p *Provider) inProcess(o *order) reply {
 	answer := result(codePending)
-	o.addBuyer(answer, false)
+	o.addUnpaid(answer, false)
 	answer.text("total_amount", o.asked.Total.Decimal())
 	answer.text("trade_no", o.tradeNo)
 	return reply{node: answer, pending: true}
@@ -259,14 +259,14 @@ func (a *account) buyerMember() string {
 	return "buyer_user_id"
 }
 
-// addBuyer adds the members from the buyer to the receipt amount, as they
-// stand before (kind false) or without the type of the buyer, all unpaid.
-func (o *order) addBuyer(answer *node, kind bool) {
+// addUnpaid adds who the buyer is and that nothing was paid; typed: with the
+// buyer's type, as queries have it.
+func (o *order) addUnpaid(answer *node, typed bool) {
 	id, logon := o.buyer()
 	answer.text("buyer_logon_id", logon)
 	answer.text("buyer_pay_amount", "0.00")
 	answer.text(o.account.buyerMember(), id)
-	if kind {
+	if typed {
 		answer.text("buyer_user_type", "PRIVATE")
 	}
 	answer.text("invoice_amount", "0.00")

@@ -35,7 +35,7 @@ func (o *order) notice() parameters {
 		buyer = "buyer_open_id"
 	}
 	said[buyer] = id
-	if o.was() {
+	if o.everPaid() {
 		amount := o.asked.Total.Decimal()
 		said["gmt_payment"], said["fund_bill_list"] = wireTime(o.paid.CapturedAt), funds("fundChannel", amount)
 		said["receipt_amount"], said["invoice_amount"], said["buyer_pay_amount"] = amount, amount, amount

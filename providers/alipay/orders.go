@@ -74,8 +74,8 @@ func (c *code) usable(now time.Time) bool {
 // captured reports whether money was taken and not all given back.
 func (o *order) captured() bool { return o.state == stateSuccess || o.state == stateFinished }
 
-// was reports whether money was ever taken.
-func (o *order) was() bool { return o.paid.ProviderReference != "" }
+// everPaid reports whether money was ever taken.
+func (o *order) everPaid() bool { return o.paid.ProviderReference != "" }
 
 // expiry is when an order that begins at from can no longer be paid (§6).
 func (a orderParams) expiry(from time.Time, usual time.Duration) time.Time {

@@ -49,7 +49,7 @@ func (p *Provider) query(c call) (reply, *failure) {
 		}
 		return reply{}, refused
 	}
-	if !o.was() || (o.captured() && o.behaviour.Lags(c.ctx)) {
+	if !o.everPaid() || (o.captured() && o.behaviour.Lags(c.ctx)) {
 		return reply{node: o.unpaidNode()}, nil
 	}
 	return reply{node: o.paidNode()}, nil
@@ -63,7 +63,7 @@ func (o *order) unpaidNode() *node {
 		state = stateOpen
 	}
 	answer := good()
-	o.addBuyer(answer, true)
+	o.addUnpaid(answer, true)
 	answer.text("store_id", o.asked.StoreID)
 	answer.text("terminal_id", o.asked.TerminalID)
 	answer.text("total_amount", o.asked.Total.Decimal())
@@ -225,12 +225,12 @@ func (p *Provider) cancelled(o *order, action bool) *node {
 	answer := good()
 	if action {
 		done := "close"
-		if o.was() {
+		if o.everPaid() {
 			done = "refund"
 		}
 		answer.text("action", done)
 	}
-	if action && o.was() {
+	if action && o.everPaid() {
 		answer.text("gmt_refund_pay", wireTime(o.closed))
 	}
 	answer.text("out_trade_no", o.asked.OutTradeNo)
