@@ -59,10 +59,23 @@ func (c *Checkout) mayReverse(age time.Duration, wanted bool) bool {
 	return age >= least
 }
 
+// ask queries a payment. An answer about another one is no answer: what became
+// of the asked one is not known.
 func (c *Checkout) ask(ctx context.Context, p *pay, provider Provider) TradeAnswer {
 	limited, cancel := c.bounded(ctx)
-	defer cancel()
-	return provider.Query(limited, p.asked())
+	answer := provider.Query(limited, p.asked())
+	cancel()
+	other := answer.Trade.Reference
+	if answer.Outcome != OK || other == p.reference {
+		return answer
+	}
+	detail := fmt.Sprintf("asked about %s, answered about %.64q", p.reference, other)
+	if c.policy.TakesOtherAnswer(p.reference, other) {
+		if err := c.bookPayment(ctx, provider, answer.Trade); err != nil {
+			detail += ": " + err.Error()
+		}
+	}
+	return TradeAnswer{Result: Result{Detail: detail}}
 }
 
 // giveUp ends a payment nobody made: query, close, query. The second query is

@@ -49,6 +49,10 @@ type Policy struct {
 	// TrustUnverified decides whether a notification is believed although its
 	// signature does not verify. Otherwise anyone can pay with a letter.
 	TrustUnverified func(reason error) bool
+	// TakesOtherAnswer decides whether an answer about another payment than the
+	// one that was asked for is booked on that other one. Otherwise a provider
+	// that mixes up its answers pays orders nobody paid.
+	TakesOtherAnswer func(asked, answered payment.MerchantReference) bool
 	// AcknowledgeFirst is how long after its acknowledgement a notification is
 	// booked, 0 meaning before. Otherwise a crash in between loses it for good.
 	AcknowledgeFirst func() time.Duration
@@ -69,6 +73,7 @@ func DefaultPolicy() Policy {
 		ReleaseForRepeat: func(string) (string, bool) { return "", false },
 		CheckOutside:     func() time.Duration { return 0 },
 		TrustUnverified:  func(error) bool { return false },
+		TakesOtherAnswer: func(payment.MerchantReference, payment.MerchantReference) bool { return false },
 		AcknowledgeFirst: func() time.Duration { return 0 },
 	}
 }

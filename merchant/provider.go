@@ -27,7 +27,8 @@ type Payments interface {
 	PrepareStart(StartIntent) (Request, error)
 	// Start sends a prepared request. The same request may be sent again.
 	Start(ctx context.Context, asked Asked, request Request) StartAnswer
-	// Query asks what became of a payment.
+	// Query asks what became of a payment. The trade names the payment that the
+	// answer is about, which the caller compares with the one that was asked for.
 	Query(ctx context.Context, asked Asked) TradeAnswer
 	// Close asks that an unpaid payment cannot be paid any more. OK is not
 	// proof that it was unpaid: query afterwards.

@@ -28,6 +28,7 @@ type course struct {
 	quiet          int // those of the codes that no call to the provider begins
 	later          int // payments begun after one was paid, which a merchant that knows refuses
 	pays           int // codes that are paid
+	open           int // codes begun here that nobody pays
 	late           bool
 	watches        bool
 	refunds        int
@@ -40,8 +41,8 @@ type course struct {
 // or may not become one: that depends on whether the page knows by then.
 func courseOf(t Trial, provider Provider) course {
 	c := course{provider: provider}
-	type start struct{ here, later bool }
-	begun := map[int]start{}
+	type start struct{ here, later, code, paid bool }
+	begun := map[int]*start{}
 	for _, step := range t.Journey.Steps {
 		times := max(step.AtOnce, 1)
 		switch step.Do {
@@ -52,13 +53,14 @@ func courseOf(t Trial, provider Provider) course {
 			if _, again := begun[step.Key]; again {
 				continue
 			}
-			made := start{here: t.at(step) == provider.Name, later: c.paid > 0 && step.Order == 0}
+			made := &start{here: t.at(step) == provider.Name, later: c.paid > 0 && step.Order == 0, code: step.Method != payment.MethodBarcode}
 			begun[step.Key] = made
 			c.begin(step, made.here, made.later)
 		case faults.StepPay:
-			if !begun[step.Key].later {
+			if made := begun[step.Key]; made != nil && !made.later {
+				made.paid = true
 				c.paid++
-				c.pays += one(begun[step.Key].here)
+				c.pays += one(made.here)
 			}
 		case faults.StepPayLate:
 			c.late, c.watches = true, true
@@ -67,6 +69,9 @@ func courseOf(t Trial, provider Provider) course {
 		case faults.StepRefund:
 			c.refunds++
 		}
+	}
+	for _, made := range begun {
+		c.open += one(made.here && made.code && !made.later && !made.paid)
 	}
 	return c
 }
@@ -96,7 +101,7 @@ func (t Trial) at(step faults.Step) payment.ProviderName {
 }
 
 // unpaid reports whether the merchant will have to give a payment up here.
-func (c course) unpaid() bool { return c.paid == 0 && c.codes+c.scans > 0 }
+func (c course) unpaid() bool { return c.open > 0 }
 
 // several reports whether more than one payment may be captured or begun, so
 // that the merchant ends or returns one by itself.
@@ -133,7 +138,7 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 	case faults.Query:
 		return max(2*one(c.unpaid()), one(c.confirmed())), here > 0 // of the two, one is asked before the close, and one after it
 	case faults.Close:
-		return one(c.unpaid() && c.codes > 0), c.codes > 0
+		return one(c.unpaid()), c.codes > 0
 	case faults.Reverse:
 		return 0, c.scans > 0
 	case faults.Refund:
@@ -206,6 +211,12 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 			return never
 		}
 		sure, possible := c.sends(pin.At.Operation)
+		if pin.At.Operation == faults.Query && c.pays > 0 && has(t, "notify-never") {
+			sure = max(sure, 1) // who is never told has to ask
+		}
+		if pin.Fault == "signature" && pin.At.Operation == faults.Create && pin.At.Leg == faults.AnswerLeg && slices.Contains(provider.Unsigned, t.Method) {
+			return never
+		}
 		return sureIf(max(pin.At.Nth, 1) <= sure, possible)
 	}
 	if pin.Payment == nil {
@@ -228,7 +239,7 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 // settings that are legal there.
 func reachOfLine(t Trial, line FaultLine, systems Systems) reach {
 	t.Pins = nil
-	for _, member := range line.members() {
+	for _, member := range line.members() { // together: one may be what makes another's message certain
 		resolved := member.resolved(t.Provider)
 		settings := fitting(systems, resolved)
 		if len(settings) == 0 {

@@ -24,6 +24,9 @@ type Provider struct {
 	// Quiet methods begin on the shopper's device, with what the merchant
 	// signed: no call to the provider begins them.
 	Quiet []payment.Method
+	// Unsigned methods are begun by a call whose answer bears no signature: it
+	// only sends the shopper on.
+	Unsigned []payment.Method
 	// Combines: several shops' orders can be paid by one payment.
 	Combines bool
 	// NotifiesBarcodes: a payment by barcode is notified like any other, not
@@ -91,6 +94,7 @@ func alipay() Provider {
 func unionPay() Provider {
 	return Provider{Name: "unionpay", CapturesLate: true, NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
+		Unsigned:       []payment.Method{payment.MethodWeb},
 		UnknownOutcome: []string{"03", "04", "05", "06"},
 		Signatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
 			faults.SignatureWrongSerial, faults.SignatureExpiredTimestamp},

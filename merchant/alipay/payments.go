@@ -180,9 +180,6 @@ func (c *Client) Query(ctx context.Context, asked merchant.Asked) merchant.Trade
 	if err := n.fill(&said); err != nil {
 		return merchant.TradeAnswer{Result: unanswered(err)}
 	}
-	if said.OutTradeNo != string(asked.Reference) {
-		return merchant.TradeAnswer{Result: otherReference(asked, said.OutTradeNo)}
-	}
 	read, err := said.read(asked.Method, said.SendPayDate)
 	if err != nil {
 		return merchant.TradeAnswer{Result: unanswered(err)}

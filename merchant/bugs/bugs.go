@@ -31,7 +31,7 @@ func All() []Bug {
 	return []Bug{
 		newReferenceWhileUndecided(), newRefundNumber(), timeoutMeansFailed(), noQueryJob(), notificationTwice(),
 		notificationRace(), amountUnchecked(), signatureUnchecked(), acknowledgesBeforePersisting(),
-		closesWithoutAsking(), keepsSecondPayment(), anyRefundIsFullRefund(),
+		closesWithoutAsking(), keepsSecondPayment(), anyRefundIsFullRefund(), answerOfAnotherOrder(),
 	}
 }
 

@@ -183,6 +183,24 @@ var exposures = map[string]func(t *testing.T, bug *bugs.Bug) bool{
 		s.atRest()
 		return s.Provider.Taken()-s.Provider.Returned() != 1000
 	},
+	"answer-of-another-order": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		other, err := s.Order("o2", 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.start("p1", payment.MethodCode)
+		if _, _, err := s.Start(other.ID, "p1", payment.MethodCode); err != nil {
+			t.Fatal(err)
+		}
+		books, err := s.Books()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Provider.Mistaken = map[payment.MerchantReference]payment.MerchantReference{books.Payments[0].Reference: books.Payments[1].Reference}
+		s.pay(0, 1000)
+		return s.atRest().Orders[1].State == payment.OrderPaid
+	},
 	"any-refund-is-full-refund": func(t *testing.T, bug *bugs.Bug) bool {
 		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
 		s.start("p1", payment.MethodCode)

@@ -71,7 +71,7 @@ func newWorld(t *testing.T, bug string) *world {
 	config := Config{
 		Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "shop.db"), PublicURL: "https://shop.example", Bug: bug,
 		Timers: merchant.DefaultTimers(),
-		WeChatPay: wechatpay.Config{
+		WeChatPay: &wechatpay.Config{
 			BaseURL: platform.URL, MerchantID: testMerchant, AppID: testApp, SerialNumber: "5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
 			PrivateKeyPEM: w.pem, APIv3Key: testAPIKey, PublicKeyID: testKeyID,
 			PublicKeyPEM: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),

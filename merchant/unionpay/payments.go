@@ -125,8 +125,8 @@ func (c *Client) query(ctx context.Context, request merchant.Request) (sent, ans
 	f := c.common("00", "00", "000000")
 	f["orderId"], f["txnTime"] = sent["orderId"], sent["txnTime"]
 	answer, err = c.call(ctx, queryPath, f)
-	if err == nil && (answer["orderId"] != sent["orderId"] || answer["txnTime"] != sent["txnTime"]) {
-		err = fmt.Errorf("asked about %s of %s, answered about %.64q of %.32q", sent["orderId"], sent["txnTime"], answer["orderId"], answer["txnTime"])
+	if err == nil && answer["txnTime"] != sent["txnTime"] {
+		err = fmt.Errorf("asked about %s of %s, answered about %.32q", sent["orderId"], sent["txnTime"], answer["txnTime"])
 	}
 	return sent, answer, err
 }

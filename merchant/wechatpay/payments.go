@@ -153,7 +153,10 @@ func (c *Client) barcodeAnswer(asked merchant.Asked, r reply) merchant.StartAnsw
 		waiting := merchant.Trade{Reference: asked.Reference, Standing: merchant.Deciding}
 		return merchant.StartAnswer{Result: merchant.Result{Outcome: merchant.OK}, Trade: waiting}
 	}
-	answer := c.tradeAnswer(asked, r)
+	answer := c.tradeAnswer(r)
+	if answer.Outcome == merchant.OK && answer.Trade.Reference != asked.Reference {
+		answer.Result = unanswered(fmt.Errorf("asked about %s, answered about %.64q", asked.Reference, answer.Trade.Reference))
+	}
 	return merchant.StartAnswer{Result: r.believeOnly(answer.Result), Trade: answer.Trade}
 }
 
@@ -198,7 +201,7 @@ func (c *Client) Query(ctx context.Context, asked merchant.Asked) merchant.Trade
 	if err != nil {
 		return merchant.TradeAnswer{Result: unanswered(err)}
 	}
-	return c.tradeAnswer(asked, r)
+	return c.tradeAnswer(r)
 }
 
 // Close implements merchant.Payments. Only a 204 says closed (section 3.3).
@@ -228,19 +231,14 @@ func (c *Client) end(ctx context.Context, asked merchant.Asked, verb string, bod
 }
 
 // tradeAnswer reads a transaction that answers a question about one payment.
-// One about another payment or another merchant is no answer: what became of
-// the asked one is not known.
-func (c *Client) tradeAnswer(asked merchant.Asked, r reply) merchant.TradeAnswer {
+// One about another merchant's is no answer.
+func (c *Client) tradeAnswer(r reply) merchant.TradeAnswer {
 	result := r.result(http.StatusOK)
 	if result.Outcome != merchant.OK {
 		return merchant.TradeAnswer{Result: result}
 	}
 	trade, err := c.readTrade(r.body)
 	if err != nil {
-		return merchant.TradeAnswer{Result: unanswered(err)}
-	}
-	if trade.Reference != asked.Reference {
-		err := fmt.Errorf("asked about %s, answered about %.64q", asked.Reference, trade.Reference)
 		return merchant.TradeAnswer{Result: unanswered(err)}
 	}
 	return merchant.TradeAnswer{Result: result, Trade: trade}

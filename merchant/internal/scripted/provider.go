@@ -51,6 +51,8 @@ type Provider struct {
 	SlowRefunds bool
 	// AsksPassword leaves barcode payments undecided.
 	AsksPassword bool
+	// Mistaken answers queries about one payment in the name of another.
+	Mistaken map[payment.MerchantReference]payment.MerchantReference
 }
 
 var _ merchant.Provider = (*Provider)(nil)
@@ -179,6 +181,9 @@ func (p *Provider) Query(_ context.Context, asked merchant.Asked) merchant.Trade
 			return refused(merchant.NotFound)
 		}
 		answer.Trade = *trade
+		if other, mistaken := p.Mistaken[asked.Reference]; mistaken {
+			answer.Trade.Reference = other
+		}
 		return worked()
 	})
 	return answer
