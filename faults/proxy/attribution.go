@@ -90,12 +90,24 @@ func (r *Register) bindAnswer(link faults.Link, trial faults.Trial, facts journa
 	}
 }
 
-// Scanned proves, or supplies, the binding of a code: the shopper of this
-// trial holds it in hand. A contradiction is recorded for both trials.
-func (r *Register) Scanned(trial faults.Trial, provider, code string) {
-	key := provider + "/code/" + code
+// Scan is what the shopper of a trial holds in hand: a code, or what the wallet
+// showed on opening one, the reference of the payment.
+type Scan struct {
+	Trial     faults.Trial              `json:"trial"`
+	Provider  payment.ProviderName      `json:"provider"`
+	Code      string                    `json:"code,omitempty"`
+	Reference payment.MerchantReference `json:"reference,omitempty"`
+}
+
+// Scanned proves, or supplies, the binding of a code or a reference. A
+// contradiction is recorded for both trials.
+func (r *Register) Scanned(scan Scan) {
+	trial := scan.Trial
+	link := faults.LinkBetween("merchant", string(scan.Provider))
+	facts := journal.Facts{Operation: faults.Create, Code: scan.Code, MerchantReference: scan.Reference}
 	r.mu.Lock()
-	other := r.bind(trial, []string{key})
+	other := r.bind(trial, bindings(link, facts))
+	r.noteBegun(trial, claim{link: link, facts: facts})
 	r.mu.Unlock()
 	if other != "" {
 		r.contradiction(trial, other, "the shopper of one scanned the code of the other")

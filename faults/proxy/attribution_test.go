@@ -66,9 +66,9 @@ func TestAttribution_NotificationsShareTheProvidersNames(t *testing.T) {
 func TestScanned_ProvesOrContradicts(t *testing.T) {
 	r, feed := newTrials(t)
 	r.bindAnswer(rigLink, "a", journal.Facts{Code: "code-1"})
-	r.Scanned("a", "wechatpay", "code-1")
+	r.Scanned(Scan{Trial: "a", Provider: "wechatpay", Code: "code-1"})
 	require.Zero(t, feed.Last(), "no contradiction")
-	r.Scanned("b", "wechatpay", "code-1")
+	r.Scanned(Scan{Trial: "b", Provider: "wechatpay", Code: "code-1"})
 	records, err := feed.After(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Len(t, records, 2, "both trials are told")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
@@ -25,8 +26,8 @@ type Walker struct {
 	Run      string
 	Merchant Merchant
 	Wallet   func(payment.ProviderName) Wallet
-	// Scanned tells the gateway which trial's shopper holds a code.
-	Scanned func(ctx context.Context, trial faults.Trial, provider payment.ProviderName, code string) error
+	// Scanned tells the gateway what a trial's shopper holds in hand.
+	Scanned func(ctx context.Context, scan proxy.Scan) error
 	Feed    *journal.Feed
 	Clock   clock.Clock
 	Tracer  trace.Tracer
@@ -270,7 +271,7 @@ func (k *Walk) start(ctx context.Context, step faults.Step) (journal.Outcome, er
 			return journal.Failed, fmt.Errorf("%w: no barcode: %w", errStranded, err)
 		}
 		start.Barcode = barcode
-		if err := k.Scanned(ctx, k.trial.ID, provider, barcode); err != nil {
+		if err := k.Scanned(ctx, proxy.Scan{Trial: k.trial.ID, Provider: provider, Code: barcode}); err != nil {
 			return journal.Failed, fmt.Errorf("%w: %w", errStranded, err)
 		}
 	}
@@ -313,7 +314,7 @@ func (k *Walk) code(ctx context.Context, step faults.Step) (string, error) {
 		}
 		k.mu.Unlock()
 		if code != "" {
-			return code, k.Scanned(ctx, k.trial.ID, known.provider, code)
+			return code, k.Scanned(ctx, proxy.Scan{Trial: k.trial.ID, Provider: known.provider, Code: code})
 		}
 		if known == nil || !k.Clock.Now().Before(ends) {
 			return "", fmt.Errorf("%w: no code was shown", errStranded)
@@ -382,7 +383,7 @@ func (k *Walk) open(ctx context.Context, step faults.Step, code string) journal.
 			outcome = journal.Failed
 			return journal.Operation{Outcome: outcome, Reason: err.Error()}
 		}
-		return journal.Operation{Outcome: outcome, Amount: checkout.Amount}
+		return k.shown(ctx, provider, checkout.MerchantReference, journal.Operation{Outcome: outcome, Amount: checkout.Amount})
 	})
 	return outcome
 }
@@ -395,7 +396,8 @@ func (k *Walk) pay(ctx context.Context, step faults.Step, code string) (journal.
 		func() journal.Operation {
 			receipt, err := k.Wallet(provider).Pay(ctx, k.trial.ID, code)
 			if failure = err; err == nil {
-				return journal.Operation{Outcome: outcome, Amount: receipt.Amount, State: string(payment.Captured)}
+				return k.shown(ctx, provider, receipt.MerchantReference,
+					journal.Operation{Outcome: outcome, Amount: receipt.Amount, State: string(payment.Captured)})
 			}
 			outcome = journal.Failed
 			if !isRefusal(err) {
@@ -404,6 +406,15 @@ func (k *Walk) pay(ctx context.Context, step faults.Step, code string) (journal.
 			return journal.Operation{Outcome: outcome, Reason: err.Error()}
 		})
 	return outcome, failure
+}
+
+// shown tells the gateway which payment a wallet has shown: of one that began on
+// the shopper's own device it has no other word before the merchant asks.
+func (k *Walk) shown(ctx context.Context, provider payment.ProviderName, reference payment.MerchantReference, done journal.Operation) journal.Operation {
+	if err := k.Scanned(ctx, proxy.Scan{Trial: k.trial.ID, Provider: provider, Reference: reference}); err != nil {
+		done.Reason = "the gateway was not told: " + err.Error()
+	}
+	return done
 }
 
 // isRefusal reports whether the wallet surely moved no money.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/harness/driver"
 	"github.com/payquake/payquake/harness/driver/mocks"
 	"github.com/payquake/payquake/journal"
@@ -47,8 +48,10 @@ func newScene(t *testing.T, steps ...faults.Step) *scene {
 	walker := &driver.Walker{Run: "run-1", Merchant: s.merchant, Feed: s.feed, Clock: clock.System{},
 		Tracer: noop.NewTracerProvider().Tracer("test"),
 		Wallet: func(payment.ProviderName) driver.Wallet { return s.wallet },
-		Scanned: func(_ context.Context, _ faults.Trial, _ payment.ProviderName, code string) error {
-			s.scanned = append(s.scanned, code)
+		Scanned: func(_ context.Context, scan proxy.Scan) error {
+			if scan.Code != "" {
+				s.scanned = append(s.scanned, scan.Code)
+			}
 			return nil
 		}}
 	s.walk = walker.Begin(s.trial)

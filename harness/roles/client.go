@@ -152,9 +152,9 @@ func (c *Client) Hurry(ctx context.Context, trials []faults.Trial) error {
 	return c.call(ctx, http.MethodPost, "/hurry", trials, nil)
 }
 
-// Scanned tells the gateway which trial's shopper holds a code.
-func (c *Client) Scanned(ctx context.Context, trial faults.Trial, provider payment.ProviderName, code string) error {
-	return c.call(ctx, http.MethodPost, "/scanned", trialCode{Trial: trial, Provider: string(provider), Code: code}, nil)
+// Scanned tells the gateway what a trial's shopper holds in hand.
+func (c *Client) Scanned(ctx context.Context, scan proxy.Scan) error {
+	return c.call(ctx, http.MethodPost, "/scanned", scan, nil)
 }
 
 // Confirm says that the process of a triggered pin is down.

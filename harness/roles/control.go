@@ -123,7 +123,6 @@ func serveFeed(mux *http.ServeMux, feed *journal.Feed) {
 
 // trialCode is the argument of what a shopper does with a code.
 type trialCode struct {
-	Trial    faults.Trial `json:"trial"`
-	Provider string       `json:"provider,omitempty"`
-	Code     string       `json:"code,omitempty"`
+	Trial faults.Trial `json:"trial"`
+	Code  string       `json:"code,omitempty"`
 }

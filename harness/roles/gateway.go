@@ -198,8 +198,8 @@ func (g *Gateway) openControl() error {
 	handle(mux, "GET /activity", func(context.Context, nothing) (map[faults.Trial]proxy.Activity, error) {
 		return g.register.Activity(), nil
 	})
-	handle(mux, "POST /scanned", func(_ context.Context, scanned trialCode) (nothing, error) {
-		g.register.Scanned(scanned.Trial, scanned.Provider, scanned.Code)
+	handle(mux, "POST /scanned", func(_ context.Context, scan proxy.Scan) (nothing, error) {
+		g.register.Scanned(scan)
 		return nothing{}, nil
 	})
 	handle(mux, "POST /confirm", func(_ context.Context, pin faults.Pin) (nothing, error) {
