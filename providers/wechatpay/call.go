@@ -13,6 +13,7 @@ import (
 type route struct {
 	operation faults.Operation
 	method    string
+	combined  bool
 	scene     scene  // of a prepay
 	by        lookup // of a query
 	number    string // the decoded path parameter
@@ -41,14 +42,34 @@ func routeOf(target string) (route, bool) {
 		return route{operation: faults.Certificates, method: http.MethodGet}, true
 	case len(parts) >= 4 && parts[1] == "pay" && parts[2] == "transactions":
 		return payRoute(parts[3:])
+	case len(parts) >= 3 && parts[1] == "combine-transactions":
+		return combinedRoute(parts[2:])
 	case len(parts) >= 4 && parts[1] == "refund" && parts[2] == "domestic" && parts[3] == "refunds":
 		return refundRoute(parts[4:])
 	}
 	return route{}, false
 }
 
-// payRoute reads what follows /v3/pay/transactions. Combined orders will get a
-// route of their own beside it.
+// combinedRoute reads what follows /v3/combine-transactions.
+func combinedRoute(parts []string) (route, bool) {
+	if len(parts) == 1 {
+		named := scene(parts[0])
+		return route{operation: faults.Create, method: http.MethodPost, combined: true, scene: named}, named.prepaid()
+	}
+	number, err := url.PathUnescape(parts[1])
+	if err != nil || number == "" || parts[0] != "out-trade-no" {
+		return route{}, false
+	}
+	switch {
+	case len(parts) == 2:
+		return route{operation: faults.Query, method: http.MethodGet, combined: true, number: number}, true
+	case len(parts) == 3 && parts[2] == "close":
+		return route{operation: faults.Close, method: http.MethodPost, combined: true, number: number}, true
+	}
+	return route{}, false
+}
+
+// payRoute reads what follows /v3/pay/transactions.
 func payRoute(parts []string) (route, bool) {
 	switch {
 	case len(parts) == 1 && parts[0] == "codepay":

@@ -51,7 +51,7 @@ func (p *Provider) reenterCodepay(c call, o *order, print [sha256.Size]byte) *fa
 	case o.state == stateClosed && !o.poisoned, o.state == stateRevoked:
 		return orderClosed()
 	case o.print != print || o.poisoned:
-		return p.options.Reentry.or(&failure{400, "INVALID_REQUEST", "请求重入时，参数与首次请求时不一致", internalReentry, nil})
+		return p.mismatched()
 	}
 	return nil
 }

@@ -84,6 +84,10 @@ func (d *Dialect) asked(r *proxy.Request, found route) journal.Facts {
 		values = nil
 	}
 	body := reading{values}
+	if found.combined {
+		d.askedCombined(found, body, &facts)
+		return facts
+	}
 	facts.MerchantReference = payment.MerchantReference(body.text("out_trade_no"))
 	switch found.operation {
 	case faults.Create, faults.PayCode:
@@ -208,7 +212,11 @@ func claims(found route, body reading, facts *journal.Facts) {
 		facts.State = string(payment.Pending)
 		facts.Code = body.text("code_url") + body.text("prepay_id") + body.text("h5_url")
 	case faults.PayCode, faults.Query:
-		paymentClaims(body, facts)
+		if found.combined {
+			combinedClaims(body, facts)
+		} else {
+			paymentClaims(body, facts)
+		}
 	case faults.Close, faults.Reverse:
 		// A 204 proves no more than that nobody can pay any more; a reversed
 		// payment is either that or has gone back.

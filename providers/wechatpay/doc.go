@@ -12,7 +12,7 @@
 // answered, so an answer that is lost or says "system error" is a capture all
 // the same.
 //
-// Not here: v2 XML, combined orders, face and palm terminals, profit sharing,
+// Not here: v2 XML, face and palm terminals, profit sharing,
 // statements, partner calls and national (SM2) cryptography.
 package wechatpay
 

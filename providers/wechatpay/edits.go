@@ -49,28 +49,30 @@ func (d *Dialect) editedRequest(r *proxy.Request, found route, isCall bool, edit
 		return r.Body, nil
 	case !isCall:
 		return d.editedNotification(r, edit)
+	case found.combined && found.operation == faults.Create:
+		return editText(r.Body, edit, firstSub())
 	case found.operation == faults.Create || found.operation == faults.PayCode:
-		return editText(r.Body, edit, "total")
+		return editText(r.Body, edit, ordinary("total"))
 	case found.operation == faults.Refund:
-		return editText(r.Body, edit, "refund")
+		return editText(r.Body, edit, ordinary("refund"))
 	default:
 		return nil, proxy.ErrCannotEdit
 	}
 }
 
 // editText changes what a body says: its amount, and whom it speaks of.
-func editText(text []byte, edit faults.Edit, member string) ([]byte, error) {
+func editText(text []byte, edit faults.Edit, words wording) ([]byte, error) {
 	if edit.Reference != "" {
-		where, err := surgery.Locate(text, "out_trade_no")
+		where, err := words.locate(text, words.number)
 		if err != nil {
-			return nil, fmt.Errorf("find out_trade_no: %w", proxy.ErrCannotEdit)
+			return nil, fmt.Errorf("find %s: %w", words.number, proxy.ErrCannotEdit)
 		}
 		text = where.Replaced(text, strconv.Quote(string(edit.Reference)))
 	}
 	if edit.Amount == "" {
 		return text, nil
 	}
-	return changeAmount(text, edit.Amount, member)
+	return changeAmount(text, edit.Amount, words)
 }
 
 // editedNotification opens, edits and seals again under the same nonce: the
@@ -81,11 +83,14 @@ func (d *Dialect) editedNotification(r *proxy.Request, edit faults.Edit) ([]byte
 	if err != nil {
 		return nil, proxy.ErrCannotEdit
 	}
-	member := "total"
-	if opened.operation == faults.NotifyRefund {
-		member = "refund"
+	words := ordinary("total")
+	switch {
+	case opened.operation == faults.NotifyRefund:
+		words = ordinary("refund")
+	case isCombined(reading{opened.values}):
+		words = firstSub()
 	}
-	plain, err := editText(opened.plain, edit, member)
+	plain, err := editText(opened.plain, edit, words)
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +113,14 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 	}
 	edited := a.Clone()
 	if edit.Amount != "" || edit.Reference != "" {
-		member := "total"
-		if found.operation == faults.Refund || found.operation == faults.RefundQuery {
-			member = "refund"
+		words := ordinary("total")
+		switch {
+		case found.combined:
+			words = firstSub()
+		case found.operation == faults.Refund || found.operation == faults.RefundQuery:
+			words = ordinary("refund")
 		}
-		body, err := editText(a.Body, edit, member)
+		body, err := editText(a.Body, edit, words)
 		if err != nil {
 			return nil, fmt.Errorf("edit an answer: %w", err)
 		}

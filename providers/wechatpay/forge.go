@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
@@ -37,6 +38,9 @@ func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.Signatu
 		return nil, fmt.Errorf("forge a notification: no notify_url is known: %w", proxy.ErrCannotEdit)
 	}
 	told := d.fiction(found.scene, who, body, facts.Amount.Minor)
+	if found.combined {
+		told = d.combinedFiction(facts.Parts, found.scene, who, body)
+	}
 	return d.delivery(to, told, change)
 }
 
@@ -53,6 +57,11 @@ func (d *Dialect) fiction(scene scene, who *account, body reading, total int64) 
 		TradeStateDesc: describe(stateSuccess), BankType: "OTHERS", Attach: &attach, SuccessTime: wireTime(now),
 		Payer:  &payer{openID},
 		Amount: &amount{Total: total, PayerTotal: &total, Currency: "CNY", PayerCurrency: "CNY"}})
+	return paidNews(who, plain, now)
+}
+
+// paidNews seals a fiction as the provider would.
+func paidNews(who *account, plain []byte, now time.Time) news {
 	return news{event: eventPaid, summary: "支付成功", kind: "transaction", associated: "transaction",
 		plain: plain, created: now, apiKey: who.APIv3Key}
 }

@@ -204,6 +204,9 @@ func (m member) checkList(value any, at string, allowExtra bool) *problem {
 	if !ok {
 		return wrongAt(at, value, "类型应为数组")
 	}
+	if int64(len(items)) < m.min {
+		return wrongAt(at, value, fmt.Sprintf("元素个数 %d，小于最小值 %d", len(items), m.min))
+	}
 	if m.max > 0 && int64(len(items)) > m.max {
 		return wrongAt(at, value, fmt.Sprintf("元素个数 %d，大于最大值 %d", len(items), m.max))
 	}

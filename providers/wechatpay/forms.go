@@ -15,14 +15,19 @@ func prepayForm(scene scene) []member {
 	form := append(orderForm(),
 		member{name: "notify_url", kind: textMember, required: true, max: 255},
 		member{name: "time_expire", kind: textMember, max: 64},
-		member{name: "limit_pay", kind: wordsMember, max: 4,
-			words: []string{"no_balance", "no_credit", "no_debit", "balance_only"}},
+		limitForm(),
 		sceneForm(scene))
 	if scene == jsapi {
 		form = append(form, member{name: "payer", kind: objectMember, required: true, members: []member{
 			{name: "openid", kind: textMember, required: true, max: 128}}})
 	}
 	return form
+}
+
+// limitForm is limit_pay.
+func limitForm() member {
+	return member{name: "limit_pay", kind: wordsMember, max: 4,
+		words: []string{"no_balance", "no_credit", "no_debit", "balance_only"}}
 }
 
 // codepayForm is §3.6.
@@ -74,14 +79,19 @@ func sceneForm(scene scene) member {
 			{name: "area_code", kind: textMember, max: 32},
 			{name: "address", kind: textMember, max: 512}}}}}
 	if scene == h5 {
-		info.members = append(info.members, member{name: "h5_info", kind: objectMember, required: true, members: []member{
-			{name: "type", kind: textMember, required: true, words: []string{"Wap", "iOS", "Android"}},
-			{name: "app_name", kind: textMember, max: 64},
-			{name: "app_url", kind: textMember, max: 128},
-			{name: "bundle_id", kind: textMember, max: 128},
-			{name: "package_name", kind: textMember, max: 128}}})
+		info.members = append(info.members, h5Form())
 	}
 	return info
+}
+
+// h5Form is h5_info.
+func h5Form() member {
+	return member{name: "h5_info", kind: objectMember, required: true, members: []member{
+		{name: "type", kind: textMember, required: true, words: []string{"Wap", "iOS", "Android"}},
+		{name: "app_name", kind: textMember, max: 64},
+		{name: "app_url", kind: textMember, max: 128},
+		{name: "bundle_id", kind: textMember, max: 128},
+		{name: "package_name", kind: textMember, max: 128}}}
 }
 
 // closeForm is §3.3, reverseForm §3.6.

@@ -65,8 +65,12 @@ func (p *Provider) notifyPaid(ctx context.Context, o *order) {
 	if o.scene == codepay {
 		return
 	}
-	told := p.news(o, eventPaid, "支付成功", "transaction", encode(o.transaction(stateSuccess)))
-	p.announce(ctx, o, o.params.NotifyURL, told, ledger.Notification{Trial: o.trial, About: ledger.AboutPayment(o.paid)})
+	plain, about := encode(o.transaction(stateSuccess)), ledger.AboutPayment(o.paid)
+	if o.subs != nil {
+		plain, about = encode(o.combined(false)), aboutCombined(o)
+	}
+	told := p.news(o, eventPaid, "支付成功", "transaction", plain)
+	p.announce(ctx, o, o.params.NotifyURL, told, ledger.Notification{Trial: o.trial, About: about})
 }
 
 // refundNotice is the decrypted resource of a refund notification: not quite

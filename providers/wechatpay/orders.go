@@ -88,7 +88,13 @@ type order struct {
 	params  orderParams
 	// print is a hash of all parameters of the first request: re-entry must
 	// repeat them.
-	print   [sha256.Size]byte
+	print [sha256.Size]byte
+	// unsettled is the same without settle_info, of a combined payment.
+	unsettled [sha256.Size]byte
+	// subs are what a combined payment consists of; whole is the combined
+	// payment that a sub order belongs to.
+	subs    []*order
+	whole   *order
 	created time.Time
 	asked   time.Time // when the shopper was last asked for a password
 	expires time.Time
@@ -109,13 +115,23 @@ type order struct {
 // adopt gives the order to its trial and takes the trial's next conduct. An
 // order whose trial the gateway could not tell is adopted when its code is
 // scanned.
+//
+// A combined payment is one payment: its sub orders share one behaviour.
 func (p *Provider) adopt(o *order, trial faults.Trial) {
+	if o.whole != nil {
+		o = o.whole
+	}
 	if o.trial != "" || trial == "" {
 		return
 	}
-	o.trial = trial
-	o.behaviour = p.roster.Next(trial)
-	p.book.Assign(o.key, trial)
+	o.trial, o.behaviour = trial, p.roster.Next(trial)
+	if o.subs == nil {
+		p.book.Assign(o.key, trial)
+	}
+	for _, sub := range o.subs {
+		sub.trial, sub.behaviour = o.trial, o.behaviour
+		p.book.Assign(sub.key, trial)
+	}
 }
 
 // unpaid reports whether the shopper can still pay the order as it is.
@@ -128,6 +144,9 @@ func (o *order) captured() bool { return o.state == stateSuccess || o.state == s
 // a barcode order that nobody confirms is revoked (§3.1, §3.6). It is looked
 // at whenever somebody asks, which nobody can tell from a timer.
 func (p *Provider) age(ctx context.Context, o *order) {
+	if o.whole != nil {
+		o = o.whole
+	}
 	now := p.ports.Clock.Now()
 	switch {
 	case o.state == stateUserPaying && now.Sub(o.asked) >= passwordLife:
@@ -135,10 +154,26 @@ func (p *Provider) age(ctx context.Context, o *order) {
 			o.state, o.awaiting = stateRevoked, nil
 		}
 	case o.state == stateNotPay && now.Sub(o.created) >= orderLife:
-		if err := p.book.Close(ctx, o.key, "unpaid for seven days"); err == nil {
-			o.state = stateClosed
-		}
+		// What is not closed in the book is not closed, and the next one to look
+		// tries again.
+		_ = p.end(ctx, o, "unpaid for seven days")
 	}
+}
+
+// end closes an order that is not captured, with all its sub orders.
+func (p *Provider) end(ctx context.Context, o *order, reason string) error {
+	ending := o.subs
+	if ending == nil && !o.poisoned {
+		ending = []*order{o}
+	}
+	for _, each := range ending {
+		if err := p.book.Close(ctx, each.key, reason); err != nil {
+			return fmt.Errorf("end order %s: %w", each.key.Reference, err)
+		}
+		each.state = stateClosed
+	}
+	o.state = stateClosed
+	return nil
 }
 
 // expired reports whether the last moment to pay has passed. The order is not
@@ -151,6 +186,18 @@ func (o *order) amount() payment.Money { return payment.Fen(o.params.Amount.Tota
 // capture takes the money and, but for barcodes, begins to notify. The lock is
 // held.
 func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) error {
+	if o.subs != nil {
+		return p.captureCombined(ctx, o, payer)
+	}
+	if err := p.take(ctx, o, payer); err != nil {
+		return err
+	}
+	p.notifyPaid(ctx, o)
+	return nil
+}
+
+// take moves the money of one order of the book, and tells nobody.
+func (p *Provider) take(ctx context.Context, o *order, payer faults.Trial) error {
 	reference := payment.ProviderReference(newTransactionID(p.ports.Clock.Now()))
 	paid, err := p.book.Capture(ctx, o.key, payer, reference)
 	if err != nil {
@@ -158,7 +205,6 @@ func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) er
 	}
 	o.paid, o.state, o.awaiting = paid, stateSuccess, nil
 	p.transactions[string(paid.ProviderReference)] = o
-	p.notifyPaid(ctx, o)
 	return nil
 }
 

@@ -98,10 +98,9 @@ func (p *Provider) expiry(text string) (time.Time, *failure) {
 	if text == "" {
 		return now.Add(orderLife), nil
 	}
-	asked, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, badParam(place{Field: "/time_expire", Value: text, Issue: "时间格式错误", Location: "body"},
-			"time_expire格式错误，应为rfc3339格式")
+	asked, refused := moment("/time_expire", text)
+	if refused != nil {
+		return time.Time{}, refused
 	}
 	if asked.Before(now.Add(leastOrder)) {
 		return now.Add(leastOrder), nil
@@ -110,6 +109,19 @@ func (p *Provider) expiry(text string) (time.Time, *failure) {
 		return now.Add(longestOrder), nil
 	}
 	return asked, nil
+}
+
+// moment reads a time of the wire's; none is no time.
+func moment(field, text string) (time.Time, *failure) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	read, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, badParam(place{Field: field, Value: text, Issue: "时间格式错误", Location: "body"},
+			strings.TrimPrefix(field, "/")+"格式错误，应为rfc3339格式")
+	}
+	return read, nil
 }
 
 // create enters a new order into the book. The lock is held.
@@ -132,22 +144,26 @@ func (p *Provider) create(c call, asked orderParams, print [sha256.Size]byte) (*
 func (p *Provider) reenter(c call, o *order, print [sha256.Size]byte) *failure {
 	p.age(c.ctx, o)
 	p.adopt(o, c.trial)
-	mismatch := p.options.Reentry.or(&failure{400, "INVALID_REQUEST", "请求重入时，参数与首次请求时不一致", internalReentry, nil})
 	switch {
 	case o.poisoned:
-		return mismatch
+		return p.mismatched()
 	case o.captured():
 		return p.options.PrepayPaid.or(orderPaid())
 	case o.state == stateClosed || o.state == stateRevoked:
 		return orderClosed()
 	case o.print != print:
-		return mismatch
+		return p.mismatched()
 	case o.expired(p.ports.Clock.Now()) && !p.options.RefreshExpired:
 		return orderClosed()
 	case o.expired(p.ports.Clock.Now()):
 		o.expires = p.ports.Clock.Now().Add(orderLife)
 	}
 	return nil
+}
+
+// mismatched refuses a number that stands for something else.
+func (p *Provider) mismatched() *failure {
+	return p.options.Reentry.or(&failure{400, "INVALID_REQUEST", "请求重入时，参数与首次请求时不一致", internalReentry, nil})
 }
 
 // issue makes a fresh code for the order and the answer that shows it. The

@@ -31,7 +31,8 @@ type Provider struct {
 	mu           sync.Mutex
 	roster       *providers.Roster
 	orders       map[ledger.Key]*order
-	transactions map[string]*order // by transaction_id
+	wholes       map[ledger.Key]*order // combined payments, by combine_out_trade_no
+	transactions map[string]*order     // by transaction_id
 	codes        map[string]*code
 	refunds      map[ledger.RefundKey]*refund
 }
@@ -71,6 +72,7 @@ func New(config Config, ports providers.Ports) (*Provider, error) {
 		outbox:       ledger.NewOutbox(agenda, book, Calendar().Scaled(config.Factor), patience),
 		roster:       roster,
 		orders:       map[ledger.Key]*order{},
+		wholes:       map[ledger.Key]*order{},
 		transactions: map[string]*order{},
 		codes:        map[string]*code{},
 		refunds:      map[ledger.RefundKey]*refund{},

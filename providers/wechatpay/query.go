@@ -33,7 +33,8 @@ func (p *Provider) checkQueryAccount(c call) *failure {
 	return nil
 }
 
-// queried finds the order of a query. A transaction_id that is no number is a
+// queried finds the order of a query; the sub orders of combined payments are
+// not known here (§3.9). A transaction_id that is no number is a
 // 500 in the provider's own table of codes (§6.1).
 func (p *Provider) queried(c call) (*order, *failure) {
 	var o *order
@@ -50,7 +51,7 @@ func (p *Provider) queried(c call) (*order, *failure) {
 	} else {
 		o = p.lookUp(c.account, c.route.number)
 	}
-	if o == nil || o.poisoned || p.ports.Clock.Now().Sub(o.created) < p.options.QueryBlindFor.Std() {
+	if o == nil || o.whole != nil || o.poisoned || p.ports.Clock.Now().Sub(o.created) < p.options.QueryBlindFor.Std() {
 		return nil, orderNotExist()
 	}
 	return o, nil
@@ -80,6 +81,9 @@ func (p *Provider) close(c call) (reply, *failure) {
 	if o == nil {
 		return p.closeUnknown(c)
 	}
+	if o.whole != nil {
+		return reply{}, invalid("该订单为合单子单，请使用合单关单接口")
+	}
 	if o.scene == codepay {
 		return reply{}, &failure{400, "INVALID_REQUEST", "该订单不支持关单，请使用撤销接口", internalUseReverse, nil}
 	}
@@ -88,12 +92,9 @@ func (p *Provider) close(c call) (reply, *failure) {
 	if o.captured() {
 		return reply{}, p.options.ClosePaid.or(orderPaid())
 	}
-	if !o.poisoned {
-		if err := p.book.Close(c.ctx, o.key, "closed by the merchant"); err != nil {
-			return reply{}, systemError()
-		}
+	if err := p.end(c.ctx, o, "closed by the merchant"); err != nil {
+		return reply{}, systemError()
 	}
-	o.state = stateClosed
 	return reply{status: 204}, nil
 }
 

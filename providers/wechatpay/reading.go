@@ -65,10 +65,13 @@ func (d *Dialect) notification(r *proxy.Request) journal.Facts {
 // facts is what the notification says, whoever signed it.
 func (o opened) facts() journal.Facts {
 	facts := journal.Facts{Operation: o.operation, NotificationID: o.id, Account: o.mchid, Status: o.event}
-	if o.operation == faults.NotifyRefund {
-		refundClaims(reading{o.values}, "refund_status", &facts)
-	} else {
-		paymentClaims(reading{o.values}, &facts)
+	switch body := (reading{o.values}); {
+	case o.operation == faults.NotifyRefund:
+		refundClaims(body, "refund_status", &facts)
+	case isCombined(body):
+		combinedClaims(body, &facts)
+	default:
+		paymentClaims(body, &facts)
 	}
 	return facts
 }

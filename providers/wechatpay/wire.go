@@ -139,6 +139,9 @@ func (p *Provider) authenticate(method, target, header string, body []byte) (*ac
 
 // act carries a proven call out.
 func (p *Provider) act(c call) (reply, *failure) {
+	if c.route.combined {
+		return p.actCombined(c)
+	}
 	switch c.route.operation {
 	case faults.Create:
 		return p.prepay(c)
@@ -156,5 +159,17 @@ func (p *Provider) act(c call) (reply, *failure) {
 		return p.queryRefund(c)
 	default:
 		return p.certificates(c)
+	}
+}
+
+// actCombined does the same for what is asked of combined payments.
+func (p *Provider) actCombined(c call) (reply, *failure) {
+	switch c.route.operation {
+	case faults.Create:
+		return p.prepayCombined(c)
+	case faults.Query:
+		return p.queryCombined(c)
+	default:
+		return p.closeCombined(c)
 	}
 }
