@@ -21,6 +21,7 @@ import (
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/wechatpay"
 )
 
 // aGateway is a gateway of no provider.
@@ -265,7 +266,7 @@ func TestShopDialect(t *testing.T) {
 
 // TestConfigs: a role's configuration survives the way into a container.
 func TestConfigs(t *testing.T) {
-	config := GatewayConfig{Run: "r", Token: "secret", FirstLink: 7100, Providers: []ProviderConfig{{}}}
+	config := GatewayConfig{Run: "r", Token: "secret", FirstLink: 7100, Providers: []ProviderConfig{{WeChatPay: &wechatpay.Config{}}}}
 	text, err := json.Marshal(config)
 	require.NoError(t, err)
 	var again GatewayConfig
@@ -276,6 +277,7 @@ func TestConfigs(t *testing.T) {
 	require.Zero(t, config.Port("a->b"))
 	config.FirstLink = 0
 	require.Zero(t, config.Port(ShopLink), "any free port")
+	config.Providers = []ProviderConfig{{}}
 	_, err = OpenGateway(t.Context(), config)
 	require.ErrorIs(t, err, errNoProvider)
 }
