@@ -16,7 +16,7 @@ func Judge(e *Evidence) Verdict {
 	j := &judging{evidence: e, verdict: Verdict{Run: e.Header.Run, Scenario: e.Header.Scenario, Seed: e.Header.Seed,
 		Environment: e.Header.Environment, MerchantBug: e.Header.MerchantBug, Damage: e.Damage, RefusedHosts: e.RefusedHosts,
 		Findings: []Finding{}, Pins: PinAccount{FiredByFault: map[string]int{}, RequiredFiredIDs: []string{}}}}
-	j.reruns = map[faults.Trial]map[string]bool{}
+	j.reruns, j.worst = map[faults.Trial]map[string]bool{}, map[faults.Trial]Outcome{}
 	for _, trial := range e.Trials {
 		if trial.Rerun {
 			j.rerun(trial)
@@ -26,6 +26,7 @@ func Judge(e *Evidence) Verdict {
 	for _, invariant := range Catalogue() {
 		j.invariant(invariant)
 	}
+	j.sides()
 	j.expectations()
 	j.conclude()
 	return j.verdict
@@ -36,6 +37,7 @@ type judging struct {
 	evidence *Evidence
 	verdict  Verdict
 	reruns   map[faults.Trial]map[string]bool // invariants violated by the reruns of a trial
+	worst    map[faults.Trial]Outcome         // of all invariants
 }
 
 func (j *judging) rerun(trial *Trial) {
@@ -123,6 +125,11 @@ func (j *judging) invariant(invariant Invariant) {
 		judgement := invariant.Check(trial)
 		outcome := judgement.Outcome()
 		summary.add(outcome, judgement)
+		if was, known := j.worst[trial.ID]; known {
+			j.worst[trial.ID] = Worse(was, outcome)
+		} else {
+			j.worst[trial.ID] = outcome
+		}
 		for _, breach := range judgement.Breaches {
 			j.found(invariant, trial, breach)
 		}

@@ -25,9 +25,11 @@ type Verdict struct {
 	MerchantBug string  `json:"merchantBug,omitempty"`
 	Outcome     Outcome `json:"outcome"`
 	// Reasons say why the outcome is inconclusive, or would be.
-	Reasons  []string  `json:"reasons,omitempty"`
-	Counts   Counts    `json:"counts"`
-	Money    Money     `json:"money"`
+	Reasons []string `json:"reasons,omitempty"`
+	Counts  Counts   `json:"counts"`
+	Money   Money    `json:"money"`
+	// Sides are the outcomes by scenario and provider, side by side.
+	Sides    []Side    `json:"sides"`
 	Findings []Finding `json:"findings"`
 	// Mitigated would have been findings, had the merchant not made good by itself.
 	Mitigated    []Finding        `json:"mitigated,omitempty"`
@@ -172,7 +174,10 @@ func findingID(invariant, path string, kinds []string) string {
 // path is the trial's way through the operations, from its plan: the shopper's
 // steps, and the places of its pins.
 func (t *Trial) path() string {
-	parts := []string{t.Planned.Shopper, string(t.Planned.Method)}
+	parts := []string{t.Planned.Shopper, string(t.Planned.Provider) + " " + string(t.Planned.Method)}
+	if t.Planned.Other != "" {
+		parts = append(parts, "then "+string(t.Planned.Other))
+	}
 	for _, pin := range t.Planned.Pins {
 		if pin.At != nil {
 			at := *pin.At

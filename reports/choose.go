@@ -11,6 +11,7 @@ import (
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/scenarios"
 )
 
 // A page must stay light enough to be opened and mailed, however large the
@@ -187,7 +188,7 @@ func (s *survey) candidates() []*invariants.Trial {
 func (s *survey) detail(trial *invariants.Trial) detail {
 	planned := trial.Planned
 	d := detail{ID: trial.ID, Books: books(trial)}
-	d.About = [][2]string{{"shopper", Clean(planned.Shopper)}, {"pays by", Clean(fmt.Sprintf("%s at %s", planned.Method, planned.Provider))},
+	d.About = [][2]string{{"shopper", Clean(planned.Shopper)}, {"pays by", Clean(paysBy(planned))},
 		{"total", planned.Total.String()}, {"scenario", Clean(planned.Scenario)}, {"rest", restText(trial)}, {"trace", Clean(trial.TraceID)}}
 	var witness []journal.Ref
 	for _, said := range s.opinions[trial.ID] {
@@ -254,4 +255,13 @@ func restText(trial *invariants.Trial) string {
 	default:
 		return "the trial did not come to its end"
 	}
+}
+
+// paysBy says how a trial pays, and where else.
+func paysBy(planned scenarios.Trial) string {
+	text := fmt.Sprintf("%s at %s", planned.Method, planned.Provider)
+	if planned.Other != "" {
+		text += ", then by code at " + string(planned.Other)
+	}
+	return text
 }

@@ -26,6 +26,7 @@ func Console(w io.Writer, v invariants.Verdict, style Style) error {
 	p.verdict(v)
 	p.findings("payquake's own fault", v.OurFault)
 	p.findings("", v.Findings)
+	p.sides(v)
 	p.mitigated(v)
 	p.money(v)
 	p.reasons(v)

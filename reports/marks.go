@@ -47,6 +47,9 @@ func (d *drawing) place(p *journal.Pin) (lane int, process bool) {
 		if pin.At != nil {
 			return d.lane(pin.At.Link.To()), false
 		}
+		if pin.Payment != nil {
+			return d.lane(pin.Payment.Provider), false
+		}
 	}
 	if process {
 		return 1, true

@@ -31,6 +31,7 @@ type pageModel struct {
 	OurFault         []invariants.Finding
 	Mitigated        []invariants.Finding
 	AtFault          []share
+	Sides            sideBySide
 	Applied, Absent  []invariants.Summary // invariants
 	FaultLines       []faultLine
 	RequiredMissing  []invariants.NotFired
@@ -127,6 +128,7 @@ func (s *survey) model() (pageModel, error) {
 	// The worst first: a reader looks for what is wrong, not for the alphabet.
 	slices.SortStableFunc(model.Applied, func(a, b invariants.Summary) int { return badness(b) - badness(a) })
 	model.AtFault = faultShares(v)
+	model.Sides = compare(v)
 	model.FaultLines, model.RequiredMissing = faultLines(v.Pins)
 	model.Attribution = s.attribution()
 	chosen, err := s.choose()

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,7 +106,9 @@ func draw(trial *invariants.Trial, witness []journal.Ref) sequence {
 // else is met, in that order.
 func (d *drawing) lanes(records []journal.Record) {
 	d.Lanes = []string{"shopper", "merchant"}
-	d.lane(string(d.trial.Planned.Provider))
+	for _, provider := range d.trial.Planned.PaysWith() {
+		d.lane(string(provider))
+	}
 	last := []string{}
 	for _, record := range records {
 		switch {
@@ -280,7 +283,7 @@ func (d *drawing) operation(record journal.Record) {
 	said := strings.TrimSpace(Clean(o.Reason))
 	switch {
 	case inWallet:
-		s := step{Kind: wallet, To: d.lane(string(d.trial.Planned.Provider)), Label: "wallet: " + Clean(string(o.Name)), Detail: amountText(o.Amount)}
+		s := step{Kind: wallet, To: d.lane(string(cmp.Or(o.Provider, d.trial.Planned.Provider))), Label: "wallet: " + Clean(string(o.Name)), Detail: amountText(o.Amount)}
 		if o.Phase == journal.Done {
 			s.From, s.To, s.Answer = s.To, s.From, true
 			s.Label, s.Detail = strings.TrimSpace(outcomeText(o.Outcome)+" "+Clean(o.State)), said

@@ -29,6 +29,7 @@ func summary(s *survey) ([]byte, error) {
 	}
 	text.WriteString("\n")
 	s.summaryFindings(&text, slices.Concat(v.OurFault, v.Findings))
+	summarySides(&text, v)
 	summaryMoney(&text, v)
 	summaryReasons(&text, v)
 	fmt.Fprintf(&text, "\n%d trials planned, %d begun, %d at rest · %d messages, %d given to no trial · pins fired: %d of %d required, %d of %d optional\n",

@@ -18,5 +18,5 @@ repeat() {
 	fi
 }
 
-repeat a4e884ca no-lost-payment payquake repro payquake-results/test-1 a4e884ca
+repeat 0c15ea06 no-lost-payment payquake repro payquake-results/test-1 0c15ea06
 exit $missed

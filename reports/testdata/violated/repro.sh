@@ -18,6 +18,6 @@ repeat() {
 	fi
 }
 
-repeat 8c6100cc no-wrong-amount payquake repro payquake-results/test-1 8c6100cc
-repeat 8cd4d2f7 no-lost-payment payquake repro payquake-results/test-1 8cd4d2f7
+repeat cac4b8e4 no-wrong-amount payquake repro payquake-results/test-1 cac4b8e4
+repeat 3b2f0d95 no-lost-payment payquake repro payquake-results/test-1 3b2f0d95
 exit $missed
