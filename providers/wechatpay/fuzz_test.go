@@ -76,3 +76,29 @@ func FuzzNotificationDecrypt(f *testing.F) {
 		}
 	})
 }
+
+// A combined prepay body is either refused with a place, or sub orders that the
+// book can take and whose sum is right.
+func FuzzCombined(f *testing.F) {
+	f.Add([]byte(`{"combine_appid":"a","combine_mchid":"m","combine_out_trade_no":"w1","sub_orders":[` +
+		`{"mchid":"m","attach":"a","amount":{"total_amount":1,"currency":"CNY"},"out_trade_no":"order-1","description":"d"},` +
+		`{"mchid":"m","attach":"a","amount":{"total_amount":2,"currency":"CNY"},"out_trade_no":"order-2","description":"d"}],"notify_url":"https://a/b"}`))
+	f.Add([]byte(`{"sub_orders":[null,1]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var read combinedParams
+		_, refused := fill(body, combinedForm(native), false, &read)
+		if refused != nil {
+			if refused.status != 400 || refused.code != "PARAM_ERROR" || !json.Valid(encode(refused.detail)) {
+				t.Fatalf("refused with %+v", refused)
+			}
+			return
+		}
+		total := read.whole().Amount.Total
+		for i := range read.SubOrders {
+			total -= read.sub(i).Amount.Total
+		}
+		if len(read.SubOrders) < leastSubs || len(read.SubOrders) > mostSubs || total != 0 {
+			t.Fatalf("accepted %+v", read)
+		}
+	})
+}

@@ -43,6 +43,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var outer envelope
 	var inner struct {
 		OutTradeNo  string `json:"out_trade_no"`
+		Combined    string `json:"combine_out_trade_no"`
 		OutRefundNo string `json:"out_refund_no"`
 	}
 	if err := json.Unmarshal(body, &outer); err != nil {
@@ -59,7 +60,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if outer.EventType == "REFUND.SUCCESS" {
 		s.back[inner.OutRefundNo]++
 	} else {
-		s.paid[inner.OutTradeNo]++
+		s.paid[inner.OutTradeNo+inner.Combined]++
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -159,4 +160,33 @@ func post(t *testing.T, b *bench, url string, trial faults.Trial, path, body str
 	read := map[string]string{}
 	_ = json.Unmarshal(raw, &read) // members that are no text are not needed
 	return read
+}
+
+// A basket of two sub orders over real HTTP: ordered, paid, told, one sub order
+// refunded and told.
+func TestWalk_Combined(t *testing.T) {
+	config := testConfig(t)
+	config.Factor = 1_000_000
+	s := &shop{t: t, config: config, paid: map[string]int{}, back: map[string]int{}}
+	s.server = httptest.NewServer(s)
+	defer s.server.Close()
+	var slow unanswered
+	provider, err := New(config, providers.Ports{Recorder: &slow, Courier: s, Clock: clock.System{}})
+	require.NoError(t, err)
+	wire := httptest.NewServer(provider.Wire())
+	defer wire.Close()
+	require.NoError(t, provider.Cast([]providers.Part{{Trial: "t1", Balance: payment.Fen(303)}}))
+	b := &bench{t: t, config: config, merchant: config.Merchants[0]}
+	placed := post(t, b, wire.URL, "t1", combinedPath, b.basket("whole-0001"))
+	_, err = provider.Pay(t.Context(), "t1", placed["code_url"])
+	require.NoError(t, err)
+	post(t, b, wire.URL, "t1", refundPath, refundBody("whole-0001-1", "r1", 101))
+	require.Eventually(t, func() bool { return len(provider.Outstanding()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, provider.Close())
+	require.Positive(t, s.paid["whole-0001"])
+	require.Len(t, s.paid, 1)
+	require.Positive(t, s.back["r1"])
+	balance, err := provider.Balance("t1")
+	require.NoError(t, err)
+	require.Equal(t, payment.Fen(101), balance)
 }
