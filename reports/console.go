@@ -117,8 +117,12 @@ func (p *printer) mitigated(v invariants.Verdict) {
 	}
 	p.blank()
 	p.line(p.paint(strong, "mitigated by the merchant itself"))
-	for _, finding := range group(v.Mitigated) {
+	mitigated := group(v.Mitigated)
+	for _, finding := range mitigated[:min(shownFindings, len(mitigated))] {
 		p.line(fmt.Sprintf("  %s  %s  in trial %s", Clean(finding.Invariant), finding.Money, company(finding)))
+	}
+	if more := len(mitigated) - shownFindings; more > 0 {
+		p.line(fmt.Sprintf("  … and %d kinds more", more))
 	}
 }
 

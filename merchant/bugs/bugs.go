@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/payment"
 )
 
 // Bug is one mistake. Exposed is the smallest fault that shows it and
@@ -20,7 +21,9 @@ type Bug struct {
 	Summary   string
 	Exposed   string
 	Invariant string
-	Apply     func(*merchant.Policy)
+	// Harmless says of a provider why the mistake costs nothing there.
+	Harmless map[payment.ProviderName]string
+	Apply    func(*merchant.Policy)
 }
 
 // ErrUnknown is a name no bug has; it is wrapped with the nearest one.

@@ -1,6 +1,9 @@
 package bugs
 
-import "github.com/payquake/payquake/merchant"
+import (
+	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/payment"
+)
 
 // Bug 10, signature-unchecked.
 //
@@ -13,6 +16,9 @@ func signatureUnchecked() Bug {
 		Number: 10, Name: "signature-unchecked",
 		Summary: "notifications are believed although their signature does not verify",
 		Exposed: "forged-notification for an abandoned order", Invariant: "no-forged-message-accepted",
+		Harmless: map[payment.ProviderName]string{
+			"unionpay": "no notification is booked before a query confirms it",
+		},
 		Apply: func(p *merchant.Policy) {
 			p.TrustUnverified = func(error) bool { return true }
 		},
