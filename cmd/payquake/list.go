@@ -106,7 +106,7 @@ func listBugs() ([]listed, error) {
 }
 
 func printTrial(out io.Writer, trial scenarios.Trial) {
-	fmt.Fprintf(out, "  %-28s %-16s %-8s %14s\n", trial.ID, trial.Shopper, trial.Method, trial.Total)
+	fmt.Fprintf(out, "  %-28s %-16s %-10s %-8s %14s\n", trial.ID, trial.Shopper, trial.Provider, trial.Method, trial.Total)
 	for _, pin := range trial.Pins {
 		place := ""
 		switch {

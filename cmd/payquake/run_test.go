@@ -13,8 +13,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/scenarios"
 )
 
 // engine skips a test where no Docker engine answers, and fails it where one
@@ -39,6 +42,15 @@ func TestSuite_HoldsInContainers(t *testing.T) {
 	require.Equal(t, invariants.Held, result.verdict.Outcome)
 	require.Equal(t, "docker", result.verdict.Environment)
 	require.Equal(t, result.verdict.Pins.Required, result.verdict.Pins.RequiredFired)
+	held := map[string]int{} // providers of each scenario
+	for _, side := range result.verdict.Sides {
+		require.Equal(t, invariants.Held, side.Outcome, "%+v", side)
+		held[side.Scenario]++
+	}
+	require.Len(t, held, 10)
+	for scenario, providers := range held {
+		require.Equal(t, 3, providers, "%s holds with every provider", scenario)
+	}
 	require.Empty(t, left(t, result.verdict.Run), "containers and networks of the run")
 }
 
@@ -77,10 +89,31 @@ func TestBug_IsFoundByItsScenario(t *testing.T) {
 				return strings.Contains(bug.Invariant, f.Invariant)
 			})
 			require.GreaterOrEqual(t, promised, 0, "%s promises %s:\n%s", bug.Name, bug.Invariant, result.out)
+			for _, provider := range scenarios.DefaultSystems().Providers {
+				if why, harmless := bug.Harmless[provider.Name]; harmless {
+					require.NotEmpty(t, why)
+					continue
+				}
+				require.True(t, foundThrough(t, result, bug, provider.Name), "%s is not found through %s:\n%s", bug.Name, provider.Name, result.out)
+			}
 			correct := conclusive(t, t.TempDir(), "run", "bugs/"+bug.Name, "--environment", "local")
 			require.Equal(t, 0, correct.code, "the correct merchant is accused:\n%s", correct.out)
 		})
 	}
+}
+
+// foundThrough reports whether a trial that pays with the provider broke the
+// promised invariant.
+func foundThrough(t *testing.T, result ran, bug bugs.Bug, provider payment.ProviderName) bool {
+	t.Helper()
+	plan, err := scenarios.ReadPlan(filepath.Join(result.folder, "plan.json"))
+	require.NoError(t, err)
+	return slices.ContainsFunc(result.verdict.Findings, func(f invariants.Finding) bool {
+		return strings.Contains(bug.Invariant, f.Invariant) && slices.ContainsFunc(f.Trials, func(id faults.Trial) bool {
+			trial, _, known := plan.Find(id)
+			return known && trial.Provider == provider
+		})
+	})
 }
 
 // TestFinding_FirstLineFindsItAgain runs the first line of a finding as it is
@@ -136,11 +169,11 @@ shoppers:
   - {shopper: pay-then-refund, refund: partial}
   - {shopper: scan-code}
 faults:
-  - {fault: lost-answer, at: merchant->wechatpay create#1 answer, trials: 3}
-  - {fault: duplicate, at: wechatpay->merchant notify-payment#1 request, trials: 2}
-  - {fault: lost-answer, at: merchant->wechatpay refund#1 answer, trials: 1}
-  - {fault: lost-answer, at: merchant->wechatpay pay-code#1 answer, trials: 1}
-  - {fault: noop, at: merchant->wechatpay query#3 request, trials: 2}
+  - {fault: lost-answer, at: merchant->provider create#1 answer, trials: 3}
+  - {fault: duplicate, at: provider->merchant notify-payment#1 request, trials: 2}
+  - {fault: lost-answer, at: merchant->provider refund#1 answer, trials: 1}
+  - {fault: lost-answer, at: merchant->provider pay-code#1 answer, trials: 1}
+  - {fault: noop, at: merchant->provider query#3 request, trials: 2}
 `
 
 // TestKilled_LeavesAFolderAndNothingElse: kill -9 in the middle of a run leaves
