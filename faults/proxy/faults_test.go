@@ -38,7 +38,7 @@ func bites() map[string]bite {
 		"reset request":           {"reset", `{"after":20}`, faults.RequestLeg, 0, failed},
 		"reset answer":            {"reset", `{"after":30}`, faults.AnswerLeg, 1, failed},
 		"error status, not acted": {"error-status", `{"status":503}`, faults.RequestLeg, 0, func(_ *rig, got outcome) bool {
-			return got.status == 503 && got.header.Get("Code-Word") == ""
+			return got.status == 503 && got.header.Get("Code-Word") == "UNKNOWN"
 		}},
 		"error status, acted": {"error-status", "", faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.status == 500 }},
 		"duplicate":           {"duplicate", `{"copies":2,"spacing":"5ms"}`, faults.RequestLeg, 3, answered},

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"strings"
@@ -45,6 +47,7 @@ func (f *Front) serve(conn net.Conn) {
 	var link *Link
 	secured := tls.Server(conn, &tls.Config{
 		MinVersion: tls.VersionTLS12,
+		ClientAuth: tls.RequestClientCert, // some calls of some providers demand one; who may call is theirs to say
 		NextProtos: []string{"http/1.1"},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			host := strings.ToLower(hello.ServerName)
@@ -63,6 +66,21 @@ func (f *Front) serve(conn net.Conn) {
 		return
 	}
 	link.ServeConn(secured, "https")
+}
+
+// clientCertificate is the fingerprint of the certificate that a caller proved to
+// have, "" if it has none or does not speak TLS.
+func clientCertificate(conn net.Conn) string {
+	secured, is := conn.(*tls.Conn)
+	if !is {
+		return ""
+	}
+	shown := secured.ConnectionState().PeerCertificates
+	if len(shown) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(shown[0].Raw)
+	return hex.EncodeToString(sum[:])
 }
 
 // Close stops listening. Connections end with their links; Wait waits for them.

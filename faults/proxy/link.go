@@ -22,6 +22,11 @@ import (
 // gateway, gateway and provider. No merchant ever sees it.
 const TrialHeader = "Payquake-Trial"
 
+// ClientCertificateHeader tells a callee of payquake's own which certificate a
+// caller proved to have in the TLS handshake: the SHA-256 of its DER, in lower
+// case hexadecimal. Whatever a caller writes there is removed.
+const ClientCertificateHeader = "Payquake-Client-Certificate"
+
 // OperationHeader is how payquake's own driver names the operation of a call on
 // the merchant's API, whose paths are the merchant's own. No merchant ever
 // sees it either.
@@ -167,6 +172,7 @@ func (l *Link) ServeConn(conn net.Conn, scheme string) {
 	defer l.untrack(conn)
 	defer conn.Close()
 	caller := &caller{conn: conn, reader: bufio.NewReaderSize(conn, 8<<10)}
+	fingerprint := clientCertificate(conn)
 	for {
 		request, err := readRequest(caller.reader, func() error {
 			_, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
@@ -177,6 +183,10 @@ func (l *Link) ServeConn(conn net.Conn, scheme string) {
 			return
 		}
 		request.Scheme = scheme
+		request.Header.Remove(ClientCertificateHeader)
+		if l.TellCallee && fingerprint != "" {
+			request.Header.Set(ClientCertificateHeader, fingerprint)
+		}
 		if request.Header.First("Upgrade") != "" || request.Method == http.MethodConnect {
 			l.tunnel(caller, request)
 			return

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -70,7 +71,7 @@ func toyEdit(header *Header, edit faults.Edit) error {
 }
 
 func (toy) Refuse(_ *Request, response faults.Response) (*Answer, error) {
-	return &Answer{Status: response.Status, Reason: "Refused", Header: Header{{"Code-Word", response.Code}}}, nil
+	return &Answer{Status: cmp.Or(response.Status, 500), Reason: "Refused", Header: Header{{"Code-Word", cmp.Or(response.Code, "UNKNOWN")}}}, nil
 }
 
 func (toy) Forge(r *Request, _ *Answer, change faults.SignatureChange) (*Request, error) {
