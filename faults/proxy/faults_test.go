@@ -234,3 +234,21 @@ func TestDown_RefusesConnections(t *testing.T) {
 	require.NoError(t, r.link.Up())
 	require.True(t, answered(r, r.call("t1", faults.Create)))
 }
+
+// TestCrossWired_NamesAnotherPaymentOfTheTrial: the answer about one payment
+// names the other that the same shopper has under way, whether a call or the
+// wallet told of it; without another one the pin says so.
+func TestCrossWired_NamesAnotherPaymentOfTheTrial(t *testing.T) {
+	r := newRig(t, pin(t, "cross-wired", "", "merchant->wechatpay query#1 answer"))
+	r.register.Scanned(Scan{Trial: "t1", Provider: "wechatpay", Reference: "ref-t1-other"})
+	require.Empty(t, r.call("t2", faults.Query).header.Get("Ref"))
+	require.Equal(t, "ref-t1-other", r.call("t1", faults.Query).header.Get("Ref"))
+	require.Empty(t, r.call("t1", faults.Query).header.Get("Ref"))
+	fates, _ := r.end()
+	require.Equal(t, faults.Fired, fates["t1.cross-wired"])
+
+	alone := newRig(t, pin(t, "cross-wired", "", "merchant->wechatpay query#1 answer"))
+	require.Empty(t, alone.call("t1", faults.Query).header.Get("Ref"))
+	fates, _ = alone.end()
+	require.Equal(t, faults.PreEmpted, fates["t1.cross-wired"])
+}

@@ -63,6 +63,9 @@ func toyEdit(header *Header, edit faults.Edit) error {
 	if edit.Amount != "" {
 		header.Set("Amount", "1"+header.First("Amount"))
 	}
+	if edit.Reference != "" {
+		header.Set("Ref", string(edit.Reference))
+	}
 	header.Set("Sig", "valid")
 	if edit.Signature != faults.SignatureResigned {
 		header.Set("Sig", "invalid")
