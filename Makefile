@@ -61,7 +61,7 @@ fuzz:
 	@./scripts/fuzz.sh $(FUZZTIME)
 
 bench: build
-	@go test -run '^$$' -bench . -benchtime 1s ./faults/proxy ./journal ./invariants ./providers/wechatpay
+	@go test -run '^$$' -bench . -benchtime 1s ./faults/proxy ./journal ./invariants ./providers/...
 	@go run ./cmd/measure speed
 
 detection: build

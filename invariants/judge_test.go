@@ -311,3 +311,22 @@ func TestTrial_Records(t *testing.T) {
 	require.True(t, slices.IsSortedFunc(records, func(a, b journal.Record) int { return a.At.Compare(b.At) }))
 	require.Len(t, records, len(s.records)-4, "all but healed, rested, collected and the run's own end")
 }
+
+// TestJudge_SidesByProvider: a trial counts for the provider that it pays with
+// first, its captures for the provider that made them, and the worst of all
+// invariants is its side's outcome.
+func TestJudge_SidesByProvider(t *testing.T) {
+	fired := pin("t1.1", "noop", true)
+	held := paidRun(fired).fired(fired).ended(fired, faults.Fired).ends().evidence()
+	provider := held.Trials[0].Planned.Provider
+	require.Equal(t, []invariants.Side{{Scenario: "story", Provider: provider, Outcome: invariants.Held, Trials: 1, Captures: 1, Fired: 1}},
+		invariants.Judge(held).Sides)
+	require.Equal(t, []payment.ProviderName{provider}, invariants.Judge(held).Providers())
+
+	missing := paidRun(fired).ended(fired, faults.NeverSent).ends().evidence()
+	side := invariants.Judge(missing).Sides[0]
+	require.Equal(t, []any{invariants.Inconclusive, 1, 0}, []any{side.Outcome, side.Inconclusive, side.Fired})
+
+	lost := paidRun().with(func(s *story) { s.forgets() }).ends().evidence()
+	require.Equal(t, invariants.Judge(lost).Outcome, invariants.Judge(lost).Sides[0].Outcome)
+}

@@ -349,8 +349,8 @@ func (s *story) traces() []byte {
 }
 
 // paidRun is the story of a shopper who paid once and got the goods.
-func paidRun() *story {
-	return run().placed("o1", 1000).created("p1", 1000).captured("p1", 1000).healed().notified("p1", 1000, 200).
+func paidRun(pins ...faults.Pin) *story {
+	return run(pins...).placed("o1", 1000).created("p1", 1000).captured("p1", 1000).healed().notified("p1", 1000, 200).
 		books("p1", payment.Captured, 1000).marks(payment.OrderPaid).reads(payment.OrderPaid).released("k1")
 }
 

@@ -96,7 +96,7 @@ func (p *printer) sides(v invariants.Verdict) {
 	}
 	wide := len("providers")
 	for _, row := range table.Rows {
-		wide = max(wide, len([]rune(Clean(row.Scenario))))
+		wide = max(wide, 2+len([]rune(Clean(row.Scenario))))
 	}
 	columns := make([]int, len(table.Providers))
 	for i, provider := range table.Providers {
@@ -106,13 +106,13 @@ func (p *printer) sides(v invariants.Verdict) {
 		}
 	}
 	p.blank()
-	heading := fmt.Sprintf("%-*s", wide+2, "providers")
+	heading := fmt.Sprintf("%-*s", wide, "providers")
 	for i, provider := range table.Providers {
 		heading += fmt.Sprintf("  %-*s", columns[i], provider)
 	}
 	p.line(p.paint(strong, strings.TrimRight(heading, " ")))
 	for _, row := range table.Rows {
-		line := fmt.Sprintf("  %-*s", wide, Clean(row.Scenario))
+		line := fmt.Sprintf("%-*s", wide, "  "+Clean(row.Scenario))
 		for i := range table.Providers {
 			cell := fmt.Sprintf("  %-*s", columns[i], row.Text(i))
 			if colour := map[string]string{"violated": bad, "inconclusive": unclear}[row.Tone(i)]; colour != "" {

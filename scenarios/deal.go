@@ -254,10 +254,11 @@ func best(candidates []int, trials []Trial, line int, burden func(int) (stopped,
 	})
 }
 
-// candidatesFor are the trials a line may choose from: those that surely come
-// by its place, or if there is none, those that may.
+// candidatesFor are the trials a line may choose from: of each provider those
+// that surely come by its place, or if there is none, those that may.
 func candidatesFor(line FaultLine, trials []Trial, systems Systems) []int {
-	var sure, possible []int
+	sure, possible := map[payment.ProviderName]bool{}, map[int]bool{}
+	var all []int
 	known := map[string]reach{} // trials of one kind come by the same places
 	for i, trial := range trials {
 		if !line.With.matches(trial) {
@@ -271,15 +272,15 @@ func candidatesFor(line FaultLine, trials []Trial, systems Systems) []int {
 		}
 		switch found {
 		case surely:
-			sure = append(sure, i)
+			sure[trial.Provider] = true
 		case maybe:
-			possible = append(possible, i)
+			possible[i] = true
+		default:
+			continue
 		}
+		all = append(all, i)
 	}
-	if len(sure) > 0 {
-		return sure
-	}
-	return possible
+	return slices.DeleteFunc(all, func(i int) bool { return possible[i] && sure[trials[i].Provider] })
 }
 
 // wantedOf is how many trials a line is for. A share of few is one all the same:

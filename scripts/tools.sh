@@ -10,6 +10,7 @@ need "C compiler" 'command -v "$(go env CC)"' "tests run without the race detect
 need "Docker engine" '"${BIN:-bin/payquake}" clean' "container tests are left out"
 need "Chromium" 'command -v chromium || command -v chromium-browser || command -v google-chrome' "browser tests are left out"
 need "OpenSSL" 'command -v openssl' "signatures are checked by Go alone"
+need "xmllint" 'command -v xmllint' "XML is checked by Go alone"
 need "PostgreSQL" 'ls /usr/lib/postgresql/*/bin/initdb || command -v initdb' "the merchant is tested on SQLite alone"
 if [ "$missing" = 1 ] && [ "${PAYQUAKE_REQUIRE_TOOLS:-}" = 1 ]; then
   echo "PAYQUAKE_REQUIRE_TOOLS is set: missing tools are an error"

@@ -45,6 +45,12 @@ func newScene(t *testing.T, steps ...faults.Step) *scene {
 	s := &scene{merchant: mocks.NewMerchant(t), wallet: mocks.NewWallet(t), feed: journal.NewFeed(journal.Harness),
 		trial: scenarios.Trial{ID: "t1", Provider: "wechatpay", Method: payment.MethodCode, Total: payment.Fen(1000),
 			Lines: []scenarios.Line{{Name: "tea", Quantity: 2, Price: payment.Fen(500)}}, Journey: faults.Journey{Steps: steps}}}
+	s.walk = s.again()
+	return s
+}
+
+// again makes the shopper of the scene's trial as it is now.
+func (s *scene) again() *driver.Walk {
 	walker := &driver.Walker{Run: "run-1", Merchant: s.merchant, Feed: s.feed, Clock: clock.System{},
 		Tracer: noop.NewTracerProvider().Tracer("test"),
 		Wallet: func(payment.ProviderName) driver.Wallet { return s.wallet },
@@ -54,8 +60,7 @@ func newScene(t *testing.T, steps ...faults.Step) *scene {
 			}
 			return nil
 		}}
-	s.walk = walker.Begin(s.trial)
-	return s
+	return walker.Begin(s.trial)
 }
 
 // operations are the records of the walk so far.
@@ -536,4 +541,76 @@ func TestWalk_Canary(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWalk_Elsewhere: the second code is the other provider's, in whose wallet
+// it is paid, and every record says where.
+func TestWalk_Elsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t,
+			faults.Step{Do: faults.StepPlace},
+			faults.Step{Do: faults.StepStart, Key: 1, Method: payment.MethodCode},
+			faults.Step{Do: faults.StepStart, Key: 2, Method: payment.MethodCode, Elsewhere: true},
+			faults.Step{Do: faults.StepPay, Key: 1, Patience: faults.Duration(time.Second)},
+			faults.Step{Do: faults.StepPay, Key: 2, Patience: faults.Duration(time.Second)})
+		s.trial.Other = "alipay"
+		wallets := map[payment.ProviderName]*mocks.Wallet{"wechatpay": s.wallet, "alipay": mocks.NewWallet(t)}
+		var told []proxy.Scan
+		walker := &driver.Walker{Run: "run-1", Merchant: s.merchant, Feed: s.feed, Clock: clock.System{},
+			Tracer: noop.NewTracerProvider().Tracer("test"),
+			Wallet: func(name payment.ProviderName) driver.Wallet { return wallets[name] },
+			Scanned: func(_ context.Context, scan proxy.Scan) error {
+				told = append(told, scan)
+				return nil
+			}}
+		s.placing(placed())
+		for key, provider := range map[string]payment.ProviderName{"start-t1-1": "wechatpay", "start-t1-2": "alipay"} {
+			s.merchant.EXPECT().Start(anything, faults.Trial("t1"), driver.Start{OrderID: "o1", Key: key, Provider: provider, Method: payment.MethodCode}).
+				Return(code("code at " + string(provider))).Once()
+			wallets[provider].EXPECT().Pay(anything, faults.Trial("t1"), "code at "+string(provider)).
+				Return(providers.Receipt{MerchantReference: payment.MerchantReference("ref at " + provider), Amount: payment.Fen(1000)}, nil).Once()
+		}
+		walker.Begin(s.trial).Journey(t.Context())
+		for _, operation := range s.operations(t) {
+			want := map[string]payment.ProviderName{"start-t1-1": "wechatpay", "start-t1-2": "alipay"}[operation.Key]
+			require.Equal(t, want, operation.Provider, operation)
+		}
+		require.Contains(t, told, proxy.Scan{Trial: "t1", Provider: "alipay", Code: "code at alipay"})
+		require.Contains(t, told, proxy.Scan{Trial: "t1", Provider: "alipay", Reference: "ref at alipay"})
+	})
+}
+
+// TestWalk_Basket: orders of several shops are placed with one call and paid
+// with one code; each is recorded and watched by itself, and one is refunded.
+func TestWalk_Basket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t,
+			faults.Step{Do: faults.StepPlace, Basket: true},
+			faults.Step{Do: faults.StepStart, Key: 1, Method: payment.MethodCode, Basket: true},
+			faults.Step{Do: faults.StepPay, Key: 1, Patience: faults.Duration(time.Second)},
+			faults.Step{Do: faults.StepAwaitPaid, Patience: faults.Duration(time.Second)},
+			faults.Step{Do: faults.StepRefund, Key: 1, Percent: 100})
+		s.trial.Lines = []scenarios.Line{{Name: "tea", Quantity: 1, Price: payment.Fen(300), Shop: "a"}, {Name: "cup", Quantity: 1, Price: payment.Fen(700), Shop: "b"}}
+		s.walk = s.again()
+		s.merchant.EXPECT().PlaceBasket(anything, faults.Trial("t1"), mock.MatchedBy(func(b driver.Basket) bool {
+			return b.Key == "basket-t1" && len(b.Orders) == 2 && b.Orders[0].Key == "order-t1" && b.Orders[0].Total == payment.Fen(300) &&
+				b.Orders[1].Key == "order2-t1" && b.Orders[1].Total == payment.Fen(700)
+		})).Return(driver.Result{Outcome: journal.OK, BasketID: "b1", Placed: []string{"o1", "o2"}}).Once()
+		s.merchant.EXPECT().Start(anything, faults.Trial("t1"), driver.Start{OrderID: "o1", BasketID: "b1", Key: "start-t1-1", Provider: "wechatpay",
+			Method: payment.MethodCode}).Return(code("c1")).Once()
+		s.taking("c1", nil)
+		for _, order := range []string{"o1", "o2"} {
+			s.merchant.EXPECT().Read(anything, faults.Trial("t1"), order).Return(driver.Result{Outcome: journal.OK, Order: payment.OrderPaid}).Once()
+		}
+		s.merchant.EXPECT().Refund(anything, faults.Trial("t1"), driver.Refund{OrderID: "o1", RequestID: "refund-t1-1", Amount: payment.Fen(300)}).
+			Return(driver.Result{Outcome: journal.OK}).Once()
+		s.walk.Journey(t.Context())
+		placed := map[string]payment.Money{}
+		for _, operation := range s.operations(t) {
+			if operation.Name == faults.StepPlace && operation.Phase == journal.Done {
+				placed[operation.OrderID] = operation.Amount
+			}
+		}
+		require.Equal(t, map[string]payment.Money{"o1": payment.Fen(300), "o2": payment.Fen(700)}, placed)
+	})
 }
