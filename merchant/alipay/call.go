@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/payment"
 )
 
 // maxAnswer bounds what an answer can make us read.
@@ -22,6 +23,9 @@ type node struct {
 	Msg     string `json:"msg"`
 	SubCode string `json:"sub_code"`
 	SubMsg  string `json:"sub_msg"`
+	// OutTradeNo is the payment that is spoken of; refusals name it as well,
+	// though not all of them (section 4).
+	OutTradeNo string `json:"out_trade_no"`
 
 	raw    json.RawMessage
 	proven error
@@ -108,17 +112,25 @@ func (n node) fill(into any) error {
 	return nil
 }
 
-// result reads what a node says of the call. Whatever is not proven to be the
-// provider's says nothing, failures included (section 15, rule 2): a forged
-// "declined" must not bury a charge.
-func (n node) result() merchant.Result {
+// inProcess is the code of a charge that waits for the shopper (section 5).
+const inProcess = "10003"
+
+// result reads what a node says of a call about a payment. Whatever is not
+// proven to be the provider's says nothing, failures included (section 15,
+// rule 2): a forged "declined" must not bury a charge, and no more must a
+// genuine one that belongs to another payment.
+func (n node) result(about payment.MerchantReference) merchant.Result {
 	detail := fmt.Sprintf("%.16s %.64s %.200s", n.Code, n.SubCode, n.SubMsg)
 	if n.proven != nil {
 		return merchant.Result{Detail: fmt.Sprintf("%s not proven: %v", detail, n.proven)}
 	}
-	switch n.Code {
-	case "10000", "10003":
+	if n.Code == "10000" {
 		return merchant.Result{Outcome: merchant.OK}
+	}
+	if n.OutTradeNo != "" && n.OutTradeNo != string(about) {
+		return otherReference(about, n.OutTradeNo)
+	}
+	switch n.Code {
 	case "20001", "40001", "40002", "40003", "40006":
 		return merchant.Result{Outcome: merchant.Failed, Class: merchant.Config, Detail: detail}
 	case "40004":
@@ -126,7 +138,7 @@ func (n node) result() merchant.Result {
 			return merchant.Result{Outcome: merchant.Failed, Class: class, Detail: detail}
 		}
 	}
-	return merchant.Result{Detail: detail} // 20000, 40005 and whatever is new
+	return merchant.Result{Detail: detail} // 10003, 20000, 40005 and whatever is new
 }
 
 // classes says which business refusals surely mean "no effect", and of what
@@ -142,7 +154,8 @@ func classes(code string) (merchant.Class, bool) {
 		return merchant.OrderClosed, true
 	case "CONTEXT_INCONSISTENT", "TRADE_BUYER_NOT_MATCH", "TRADE_STATUS_ERROR", "REASON_TRADE_STATUS_INVALID",
 		"REASON_ILLEGAL_STATUS", "DISCORDANT_REPEAT_REQUEST", "REASON_TRADE_REFUND_FEE_ERR", "REFUND_AMT_NOT_EQUAL_TOTAL",
-		"REFUND_FEE_ERROR", "APPLY_PC_MERCHANT_CODE_ERROR", "TRADE_CANCEL_TIME_OUT", "TRADE_NOT_ALLOW_REFUND", "NOT_ALLOW_PARTIAL_REFUND":
+		"REFUND_FEE_ERROR", "APPLY_PC_MERCHANT_CODE_ERROR", "TRADE_CANCEL_TIME_OUT", "CANCEL_NOT_ALLOWED",
+		"TRADE_NOT_ALLOW_REFUND", "NOT_ALLOW_PARTIAL_REFUND":
 		return merchant.Conflict, true
 	case "PAYMENT_AUTH_CODE_INVALID":
 		return merchant.AuthCodeInvalid, true

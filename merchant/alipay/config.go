@@ -76,8 +76,8 @@ func New(config Config, publicURL string, client *http.Client, clock merchant.Cl
 			return nil, fmt.Errorf("%w: %s is missing", ErrConfig, name)
 		}
 	}
-	if (config.AppCertSN == "") != (config.RootCertSN == "") {
-		return nil, fmt.Errorf("%w: certificate mode needs both app_cert_sn and root_cert_sn", ErrConfig)
+	if (config.AppCertSN == "") != (config.RootCertSN == "") || (config.AppCertSN == "") != (config.PublicCertSN == "") {
+		return nil, fmt.Errorf("%w: certificate mode needs app_cert_sn, root_cert_sn and public_cert_sn", ErrConfig)
 	}
 	if parsed, err := url.Parse(config.GatewayURL); err != nil || parsed.Host == "" {
 		return nil, fmt.Errorf("%w: gateway_url %q is not an absolute URL", ErrConfig, config.GatewayURL)
@@ -90,11 +90,19 @@ func New(config Config, publicURL string, client *http.Client, clock merchant.Cl
 	if err != nil {
 		return nil, fmt.Errorf("%w: public key: %w", ErrConfig, err)
 	}
+	return &Client{config: config, notifyURL: strings.TrimSuffix(publicURL, "/") + "/notify/" + string(Name),
+		key: key, theirs: theirs, http: withoutRedirects(client), clock: clock}, nil
+}
+
+// withoutRedirects returns answers as they are: following one would hand a
+// signed charge, barcode included, to whom it was not signed for.
+func withoutRedirects(client *http.Client) *http.Client {
 	if client == nil {
 		client = http.DefaultClient
 	}
-	return &Client{config: config, notifyURL: strings.TrimSuffix(publicURL, "/") + "/notify/" + string(Name),
-		key: key, theirs: theirs, http: client, clock: clock}, nil
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own
 }
 
 var errNoPEM = errors.New("no PEM block")

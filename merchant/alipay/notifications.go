@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/payquake/payquake/merchant"
 	"github.com/payquake/payquake/payment"
@@ -56,7 +57,7 @@ func (c *Client) Read(body []byte) (merchant.Notice, error) {
 	if fields["app_id"] != c.config.AppID || fields["seller_id"] != c.config.SellerID {
 		return merchant.Notice{}, fmt.Errorf("app_id %.32q, seller_id %.32q: %w", fields["app_id"], fields["seller_id"], errNotOurs)
 	}
-	if fields["refund_fee"] != "" || fields["gmt_refund"] != "" {
+	if ofRefund(fields) {
 		return merchant.Notice{Refund: &merchant.RefundReport{Payment: payment.MerchantReference(fields["out_trade_no"]),
 			Refund: payment.RefundReference(fields["out_biz_no"]), Unconfirmed: true}}, nil
 	}
@@ -67,6 +68,15 @@ func (c *Client) Read(body []byte) (merchant.Notice, error) {
 		return merchant.Notice{}, err
 	}
 	return merchant.Notice{Trades: []merchant.Trade{read}}, nil
+}
+
+// ofRefund reports whether a notification is of a refund. It looks at the text
+// that was signed, not at the fields: pairs are joined with "&", so whoever
+// sends a genuine refund again can hide a pair in the value before it, and the
+// signature verifies all the same.
+func ofRefund(fields map[string]string) bool {
+	signed := stringToSign(fields)
+	return strings.Contains(signed, "&refund_fee=") || strings.Contains(signed, "&gmt_refund=")
 }
 
 // Reply implements merchant.Notifications. Nothing but the seven letters

@@ -32,12 +32,10 @@ type order struct {
 	TotalAmount string `json:"total_amount"`
 	Subject     string `json:"subject"`
 	ProductCode string `json:"product_code,omitempty"`
-	SellerID    string `json:"seller_id,omitempty"`
 	Scene       string `json:"scene,omitempty"`
 	AuthCode    string `json:"auth_code,omitempty"`
 	BuyerOpenID string `json:"buyer_open_id,omitempty"`
 	OpAppID     string `json:"op_app_id,omitempty"`
-	QuitURL     string `json:"quit_url,omitempty"`
 	TimeExpire  string `json:"time_expire,omitempty"`
 }
 
@@ -105,7 +103,10 @@ func (c *Client) Start(ctx context.Context, asked merchant.Asked, request mercha
 	if err != nil {
 		return merchant.StartAnswer{Result: unanswered(err)}
 	}
-	result := n.result()
+	result := n.result(asked.Reference)
+	if n.proven == nil && n.Code == inProcess && asked.Method == payment.MethodBarcode {
+		result = merchant.Result{Outcome: merchant.OK}
+	}
 	if result.Outcome != merchant.OK {
 		return merchant.StartAnswer{Result: result}
 	}
@@ -117,7 +118,7 @@ func (c *Client) Start(ctx context.Context, asked merchant.Asked, request mercha
 		return merchant.StartAnswer{Result: unanswered(err)}
 	}
 	if said.OutTradeNo != string(asked.Reference) {
-		return merchant.StartAnswer{Result: otherReference(asked, said.OutTradeNo)}
+		return merchant.StartAnswer{Result: otherReference(asked.Reference, said.OutTradeNo)}
 	}
 	if asked.Method == payment.MethodBarcode {
 		// Even a success may be rolled back: a query has the last word (section 5).
@@ -148,8 +149,8 @@ func (c *Client) invite(request merchant.Request) merchant.StartAnswer {
 
 // otherReference is an answer about another payment: what became of the asked
 // one is not known.
-func otherReference(asked merchant.Asked, named string) merchant.Result {
-	return merchant.Result{Detail: fmt.Sprintf("asked about %s, answered about %.64q", asked.Reference, named)}
+func otherReference(asked payment.MerchantReference, named string) merchant.Result {
+	return merchant.Result{Detail: fmt.Sprintf("asked about %s, answered about %.64q", asked, named)}
 }
 
 // trade is the provider's view of one payment (section 4).
@@ -169,7 +170,7 @@ func (c *Client) Query(ctx context.Context, asked merchant.Asked) merchant.Trade
 	if err != nil {
 		return merchant.TradeAnswer{Result: unanswered(err)}
 	}
-	result := n.result()
+	result := n.result(asked.Reference)
 	if result.Class == merchant.NotFound && asked.Method != payment.MethodBarcode {
 		return c.notBegun(asked, result)
 	}
@@ -271,7 +272,11 @@ func (c *Client) Close(ctx context.Context, asked merchant.Asked) merchant.Resul
 	if err != nil {
 		return unanswered(err)
 	}
-	return n.result()
+	result := n.result(asked.Reference)
+	if result.Outcome == merchant.OK && n.OutTradeNo != string(asked.Reference) {
+		return otherReference(asked.Reference, n.OutTradeNo)
+	}
+	return result
 }
 
 // Reverse implements merchant.Payments. An answer without an action proves
@@ -282,20 +287,19 @@ func (c *Client) Reverse(ctx context.Context, asked merchant.Asked) merchant.Res
 	if err != nil {
 		return unanswered(err)
 	}
-	result := n.result()
+	result := n.result(asked.Reference)
 	if result.Outcome != merchant.OK {
 		return result
 	}
 	var said struct {
-		OutTradeNo string `json:"out_trade_no"`
-		RetryFlag  string `json:"retry_flag"`
-		Action     string `json:"action"`
+		RetryFlag string `json:"retry_flag"`
+		Action    string `json:"action"`
 	}
 	switch err := n.fill(&said); {
 	case err != nil:
 		return unanswered(err)
-	case said.OutTradeNo != string(asked.Reference):
-		return otherReference(asked, said.OutTradeNo)
+	case n.OutTradeNo != string(asked.Reference):
+		return otherReference(asked.Reference, n.OutTradeNo)
 	case said.RetryFlag != "N":
 		return merchant.Result{Detail: "the provider asks to cancel again"}
 	case said.Action == "":

@@ -31,15 +31,16 @@ func (c *Client) PrepareRefund(intent merchant.RefundIntent) (merchant.Request, 
 }
 
 // Refund implements merchant.Refunds. Only fund_change=Y says that this request
-// moved its money; a success without it decides nothing, and a query does
-// (section 6). What the answer calls refund_fee is the sum of all refunds so
-// far, so how much moved is what was asked.
+// moved its money; a success without it decides nothing (section 6), so the
+// same bytes go again until a query decides: whoever took it for accepted would
+// wait for a refund that nobody makes. What the answer calls refund_fee is the
+// sum of all refunds so far, so how much moved is what was asked.
 func (c *Client) Refund(ctx context.Context, asked merchant.RefundAsked, request merchant.Request) merchant.RefundAnswer {
 	n, err := c.call(ctx, methodRefund, request.Body)
 	if err != nil {
 		return merchant.RefundAnswer{Result: unanswered(err)}
 	}
-	result := n.result()
+	result := n.result(asked.Payment)
 	if result.Outcome != merchant.OK {
 		return merchant.RefundAnswer{Result: result}
 	}
@@ -56,19 +57,19 @@ func (c *Client) Refund(ctx context.Context, asked merchant.RefundAsked, request
 	if err := json.Unmarshal([]byte(request.Body), &wanted); err != nil {
 		return merchant.RefundAnswer{Result: unanswered(err)}
 	}
-	report := merchant.RefundReport{Payment: asked.Payment, Refund: asked.Refund, ProviderReference: payment.ProviderReference(said.TradeNo),
-		State: payment.RefundProcessing}
-	if report.Amount, err = yuan(wanted.RefundAmount, ""); err != nil {
+	amount, err := yuan(wanted.RefundAmount, "")
+	if err != nil {
 		return merchant.RefundAnswer{Result: unanswered(err)}
 	}
 	total, err := yuan(said.RefundFee, "")
 	if err != nil || said.OutTradeNo != string(asked.Payment) {
 		return merchant.RefundAnswer{Result: unanswered(fmt.Errorf("asked about %s, answered about %.64q with %.32q", asked.Payment, said.OutTradeNo, said.RefundFee))}
 	}
-	if said.FundChange == "Y" && total.Minor >= report.Amount.Minor {
-		report.State = payment.RefundDone
+	if said.FundChange != "Y" || total.Minor < amount.Minor {
+		return merchant.RefundAnswer{Result: merchant.Result{Detail: fmt.Sprintf("fund_change %.8q of %s decides nothing", said.FundChange, total)}}
 	}
-	return merchant.RefundAnswer{Result: result, Report: report}
+	return merchant.RefundAnswer{Result: result, Report: merchant.RefundReport{Payment: asked.Payment, Refund: asked.Refund,
+		ProviderReference: payment.ProviderReference(said.TradeNo), State: payment.RefundDone, Amount: amount}}
 }
 
 // QueryRefund implements merchant.Refunds. An answer without the refund's
@@ -82,7 +83,7 @@ func (c *Client) QueryRefund(ctx context.Context, asked merchant.RefundAsked) me
 	if err != nil {
 		return merchant.RefundAnswer{Result: unanswered(err)}
 	}
-	result := n.result()
+	result := n.result(asked.Payment)
 	if result.Outcome != merchant.OK {
 		return merchant.RefundAnswer{Result: result}
 	}
