@@ -2,19 +2,21 @@ package providers
 
 import (
 	"context"
+	"sync"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 )
 
 // Roster is who plays in which trial, and how each payment of a trial is
-// treated. Every provider keeps one under its own lock; it is not safe for
-// concurrent use by itself.
+// treated. It is safe for concurrent use; a Behaviour is guarded by its
+// provider's lock.
 type Roster struct {
 	// UsualDecline is the provider's code of a refusal for want of money.
 	UsualDecline string
 
 	recorder Recorder
+	mu       sync.Mutex
 	parts    map[faults.Trial]*cast
 }
 
@@ -30,14 +32,24 @@ func NewRoster(recorder Recorder) *Roster {
 }
 
 // Cast enters a trial.
-func (r *Roster) Cast(part Part) { r.parts[part.Trial] = &cast{Part: part} }
+func (r *Roster) Cast(part Part) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parts[part.Trial] = &cast{Part: part}
+}
 
 // Knows reports whether a trial is cast.
-func (r *Roster) Knows(trial faults.Trial) bool { return r.parts[trial] != nil }
+func (r *Roster) Knows(trial faults.Trial) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.parts[trial] != nil
+}
 
 // Heal gives the payments that these trials begin from now on the usual
 // conduct.
 func (r *Roster) Heal(trials []faults.Trial) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, trial := range trials {
 		if known := r.parts[trial]; known != nil {
 			known.Conducts, known.Pins = nil, nil
@@ -49,6 +61,8 @@ func (r *Roster) Heal(trials []faults.Trial) {
 // conduct holds for all further ones; without any it is the usual one.
 func (r *Roster) Next(trial faults.Trial) *Behaviour {
 	behaviour := &Behaviour{trial: trial, recorder: r.recorder, usualDecline: r.UsualDecline, fired: map[string]bool{}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	known := r.parts[trial]
 	if known == nil {
 		return behaviour

@@ -192,7 +192,7 @@ func (p *Provider) take(c call, o *order, shown *code) (reply, *failure) {
 	if sub := o.behaviour.Refuses(c.ctx); sub != "" {
 		return reply{}, refuse(spelled(sub))
 	}
-	balance, err := p.book.Balance(shown.owner)
+	balance, err := p.Book.Balance(shown.owner)
 	if err != nil {
 		return reply{}, p.unknown()
 	}

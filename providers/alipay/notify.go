@@ -64,7 +64,7 @@ func (p *Provider) notifyClosed(ctx context.Context, o *order) {
 	}
 	said := o.notice()
 	said["gmt_close"] = wireTime(o.closed)
-	known, err := p.book.Payment(o.key)
+	known, err := p.Book.Payment(o.key)
 	if err != nil {
 		return // the book closed it an instant ago
 	}
@@ -114,7 +114,7 @@ func (p *Provider) announce(ctx context.Context, o *order, said parameters, noti
 		}
 		return p.deliver(trace.ContextWithSpanContext(ctx, arose), notification, to, told)
 	}
-	p.outbox.Send(notification)
+	p.Outbox.Send(notification)
 }
 
 // deliver signs and sends. Only HTTP 200 with the word success acknowledges

@@ -119,8 +119,8 @@ func (p *Provider) adopt(o *order, trial faults.Trial) {
 		return
 	}
 	o.trial = trial
-	o.behaviour = p.roster.Next(trial)
-	p.book.Assign(o.key, trial)
+	o.behaviour = p.Roster.Next(trial)
+	p.Book.Assign(o.key, trial)
 }
 
 // begin makes the trade of an order (§6). The lock is held.
@@ -129,7 +129,7 @@ func (p *Provider) begin(ctx context.Context, o *order) error {
 		return nil
 	}
 	intent := ledger.Intent{Key: o.key, Method: o.method.paidBy(), Amount: o.asked.Total}
-	if _, err := p.book.Begin(ctx, o.trial, intent); err != nil {
+	if _, err := p.Book.Begin(ctx, o.trial, intent); err != nil {
 		return fmt.Errorf("begin trade %s: %w", o.key.Reference, err)
 	}
 	o.created = p.ports.Clock.Now()
@@ -140,7 +140,7 @@ func (p *Provider) begin(ctx context.Context, o *order) error {
 
 // capture takes the money and begins to notify. The lock is held.
 func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) error {
-	paid, err := p.book.Capture(ctx, o.key, payer, payment.ProviderReference(o.tradeNo))
+	paid, err := p.Book.Capture(ctx, o.key, payer, payment.ProviderReference(o.tradeNo))
 	if err != nil {
 		return fmt.Errorf("capture order %s: %w", o.key.Reference, err)
 	}
@@ -154,7 +154,7 @@ func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) er
 
 // end closes an open trade (§6). The lock is held.
 func (p *Provider) end(ctx context.Context, o *order, reason string) error {
-	if err := p.book.Close(ctx, o.key, reason); err != nil {
+	if err := p.Book.Close(ctx, o.key, reason); err != nil {
 		return fmt.Errorf("close order %s: %w", o.key.Reference, err)
 	}
 	o.state, o.awaiting, o.closed = stateClosed, nil, p.ports.Clock.Now()

@@ -1,15 +1,13 @@
 package alipay
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/payquake/payquake/clock"
-	"github.com/payquake/payquake/faults"
-	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/backoffice"
 	"github.com/payquake/payquake/providers/ledger"
 )
 
@@ -18,16 +16,14 @@ import (
 // Its lock guards orders and codes and is taken before the book's own. Nothing
 // is signed and nothing sent while it is held.
 type Provider struct {
+	*backoffice.Office
+
 	ring    *keyring
 	options Options
 	ports   providers.Ports
 	desk    desk
-	book    *ledger.Book
-	agenda  *ledger.Agenda
-	outbox  *ledger.Outbox
 
 	mu     sync.Mutex
-	roster *providers.Roster
 	orders map[ledger.Key]*order
 	trades map[string]*order // by trade_no
 	codes  map[string]*code
@@ -72,65 +68,11 @@ func New(config Config, ports providers.Ports) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := ledger.NewBook(Name, ports.Recorder, ports.Clock)
-	agenda := ledger.NewAgenda(ports.Clock)
-	roster := providers.NewRoster(ports.Recorder)
-	roster.UsualDecline = subNotEnough
-	return &Provider{ring: ring, options: config.Options, ports: ports, desk: desk{ring, ports.Clock},
-		book: book, agenda: agenda,
-		outbox: ledger.NewOutbox(agenda, book, calendar.Scaled(config.Factor), patience),
-		roster: roster,
+	office := backoffice.Open(backoffice.Terms{Name: Name, Calendar: calendar.Scaled(config.Factor), Patience: patience,
+		UsualDecline: subNotEnough}, ports)
+	return &Provider{Office: office, ring: ring, options: config.Options, ports: ports, desk: desk{ring, ports.Clock},
 		orders: map[ledger.Key]*order{},
 		trades: map[string]*order{},
 		codes:  map[string]*code{},
 	}, nil
 }
-
-// Cast implements providers.Provider.
-func (p *Provider) Cast(parts []providers.Part) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, given := range parts {
-		if err := p.book.Fund(context.Background(), given.Trial, given.Balance); err != nil {
-			return fmt.Errorf("cast trial %s: %w", given.Trial, err)
-		}
-		p.roster.Cast(given)
-	}
-	return nil
-}
-
-// Heal implements providers.Provider.
-func (p *Provider) Heal(trials []faults.Trial) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.roster.Heal(trials)
-}
-
-// Balance implements providers.Wallet.
-func (p *Provider) Balance(trial faults.Trial) (payment.Money, error) {
-	balance, err := p.book.Balance(trial)
-	if err != nil {
-		return payment.Money{}, fmt.Errorf("%w: %w", providers.ErrUnknownPart, err)
-	}
-	return balance, nil
-}
-
-// Outstanding implements providers.Provider.
-func (p *Provider) Outstanding() map[faults.Trial]int { return p.agenda.Outstanding() }
-
-// Hurry implements providers.Provider.
-func (p *Provider) Hurry(ctx context.Context, trials []faults.Trial) error {
-	if err := p.agenda.Hurry(ctx, trials); err != nil {
-		return fmt.Errorf("hurry %d trials: %w", len(trials), err)
-	}
-	return nil
-}
-
-// Close implements providers.Provider.
-func (p *Provider) Close() error {
-	p.agenda.Close()
-	return nil
-}
-
-// Audit proves that the provider's accounts add up.
-func (p *Provider) Audit() error { return p.book.Audit() }

@@ -200,14 +200,14 @@ func (p *Provider) cancelNothing(c call, scanless *order) reply {
 // takeBack gives a paid trade's money back. One with refunds is refused: the
 // documents do not say what a cancel of the rest would be.
 func (p *Provider) takeBack(c call, o *order) (reply, *failure) {
-	known, err := p.book.Payment(o.key)
+	known, err := p.Book.Payment(o.key)
 	if err != nil {
 		return reply{}, p.unknown()
 	}
 	if known.Refunds > 0 {
 		return reply{}, refuse(subCancelNot)
 	}
-	undone, err := p.book.Reverse(c.ctx, o.key)
+	undone, err := p.Book.Reverse(c.ctx, o.key)
 	if err != nil {
 		return reply{}, p.unknown()
 	}

@@ -24,7 +24,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	if fresh && o.behaviour.HidesOutcome(c.ctx) {
 		return reply{}, p.unknown()
 	}
-	known, err := p.book.Payment(o.key)
+	known, err := p.Book.Payment(o.key)
 	if err != nil {
 		return reply{}, p.unknown()
 	}
@@ -58,7 +58,7 @@ func (p *Provider) refunding(c call) (o *order, done ledger.Refund, fresh bool, 
 	}
 	request := ledger.RefundRequest{Payment: o.key, Reference: refundNumber(o, number), Amount: amount,
 		ProviderReference: o.tradeNo, WithinPayment: true}
-	if known, err := p.book.RefundOf(request.Key()); err == nil {
+	if known, err := p.Book.RefundOf(request.Key()); err == nil {
 		if known.Amount != amount {
 			return nil, ledger.Refund{}, false, refuse(subDiscordant)
 		}
@@ -98,18 +98,18 @@ func (o *order) refundable(number string, amount payment.Money) *failure {
 
 // giveBack moves the money and begins to say so.
 func (p *Provider) giveBack(c call, o *order, request ledger.RefundRequest) (ledger.Refund, *failure) {
-	_, _, err := p.book.Refund(c.ctx, request)
+	_, _, err := p.Book.Refund(c.ctx, request)
 	if errors.Is(err, ledger.ErrBeyondCapture) {
 		return ledger.Refund{}, refuse(subRefundFee)
 	}
 	if err != nil {
 		return ledger.Refund{}, p.unknown()
 	}
-	done, err := p.book.Finish(c.ctx, request.Key())
+	done, err := p.Book.Finish(c.ctx, request.Key())
 	if err != nil {
 		return ledger.Refund{}, p.unknown()
 	}
-	known, err := p.book.Payment(o.key)
+	known, err := p.Book.Payment(o.key)
 	if err != nil {
 		return ledger.Refund{}, p.unknown()
 	}
@@ -160,7 +160,7 @@ func (p *Provider) queryRefund(c call) (reply, *failure) {
 	}
 	answer := good()
 	request := ledger.RefundRequest{Payment: o.key, Reference: payment.RefundReference(number), WithinPayment: true}
-	known, err := p.book.RefundOf(request.Key())
+	known, err := p.Book.RefundOf(request.Key())
 	if err != nil {
 		return reply{node: answer}, nil
 	}

@@ -15,7 +15,7 @@ import (
 func (p *Provider) Barcode(_ context.Context, trial faults.Trial) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.roster.Knows(trial) {
+	if !p.Roster.Knows(trial) {
 		return "", fmt.Errorf("show a barcode of %s: %w", trial, providers.ErrUnknownPart)
 	}
 	shown := newBarcode()
@@ -70,7 +70,7 @@ func (p *Provider) Cancel(ctx context.Context, trial faults.Trial, text string) 
 // scan finds what a code stands for, checks that this shopper may pay it now,
 // and makes its trade. The lock is held.
 func (p *Provider) scan(ctx context.Context, trial faults.Trial, text string) (*order, error) {
-	if !p.roster.Knows(trial) {
+	if !p.Roster.Knows(trial) {
 		return nil, fmt.Errorf("%s: %w", trial, providers.ErrUnknownPart)
 	}
 	o, err := p.read(ctx, trial, text)

@@ -59,7 +59,7 @@ func TestWallet_OpensWhatTheMerchantSigned(t *testing.T) {
 			_, err = b.provider.Open(t.Context(), "t1", text)
 			require.ErrorIs(t, err, providers.ErrNotPayable)
 			require.ErrorContains(t, err, "ACQ.TRADE_HAS_SUCCESS")
-			known, err := b.provider.book.Payment(b.provider.lookUp(b.provider.ring.apps[b.merchant.AppID], "A1").key)
+			known, err := b.provider.Book.Payment(b.provider.lookUp(b.provider.ring.apps[b.merchant.AppID], "A1").key)
 			require.NoError(t, err)
 			require.EqualValues(t, "t1", known.Trial)
 			require.Equal(t, c.by, known.Method)

@@ -69,7 +69,7 @@ func (p *Provider) announce(ctx context.Context, o *order, t *trade, values fiel
 		}
 		return p.deliver(ctx, notification, request)
 	}
-	p.outbox.Send(notification)
+	p.Outbox.Send(notification)
 }
 
 // deliver sends once. The status alone acknowledges; the body is ignored (§9).

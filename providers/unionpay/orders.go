@@ -98,7 +98,7 @@ func (p *Provider) begin(c call) (*order, *failure) {
 		expires: p.expiry(c.asked, now)}
 	o.trade.order = o
 	intent := ledger.Intent{Key: o.key, Method: methodOf(c), Amount: amount}
-	if _, err := p.book.Begin(c.ctx, c.trial, intent); err != nil {
+	if _, err := p.Book.Begin(c.ctx, c.trial, intent); err != nil {
 		return nil, refuse(codeGeneric, "")
 	}
 	p.trades[o.key] = o.trade
@@ -142,8 +142,8 @@ func (p *Provider) adopt(o *order, trial faults.Trial) {
 		return
 	}
 	o.trial = trial
-	o.behaviour = p.roster.Next(trial)
-	p.book.Assign(o.key, trial)
+	o.behaviour = p.Roster.Next(trial)
+	p.Book.Assign(o.key, trial)
 }
 
 // amount is what the order asks for; begin has read it.
@@ -168,7 +168,7 @@ func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial, co
 	if !numbered {
 		p.number(o.trade)
 	}
-	taken, err := p.book.Capture(ctx, o.key, payer, payment.ProviderReference(o.queryID))
+	taken, err := p.Book.Capture(ctx, o.key, payer, payment.ProviderReference(o.queryID))
 	if err != nil {
 		if !numbered {
 			delete(p.byQueryID, o.queryID)
@@ -187,7 +187,7 @@ func (p *Provider) age(ctx context.Context, o *order) {
 	if o.state != unpaid || !o.late(p.ports.Clock.Now()) {
 		return
 	}
-	if err := p.book.Close(ctx, o.key, "payTimeout has passed"); err == nil {
+	if err := p.Book.Close(ctx, o.key, "payTimeout has passed"); err == nil {
 		o.state, o.code = expired, or(p.options.Expired, codeFailed)
 	}
 }
@@ -212,7 +212,7 @@ func (p *Provider) captureLate(c call, o *order) {
 
 // decline ends a payment whose payer was refused for good.
 func (p *Provider) decline(ctx context.Context, o *order, code string) {
-	if err := p.book.Decline(ctx, o.key, code); err != nil {
+	if err := p.Book.Decline(ctx, o.key, code); err != nil {
 		return // begun a moment ago, under the same lock: it is in the book
 	}
 	o.state, o.code = failed, code

@@ -1,15 +1,12 @@
 package unionpay
 
 import (
-	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/payquake/payquake/clock"
-	"github.com/payquake/payquake/faults"
-	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/backoffice"
 	"github.com/payquake/payquake/providers/ledger"
 )
 
@@ -18,17 +15,15 @@ import (
 // Its lock guards trades and codes and is taken before the book's own. Nothing
 // is signed and nothing sent while it is held.
 type Provider struct {
+	*backoffice.Office
+
 	ring    *keyring
 	options Options
 	delay   time.Duration // of a refund, scaled
 	ports   providers.Ports
 	desk    desk
-	book    *ledger.Book
-	agenda  *ledger.Agenda
-	outbox  *ledger.Outbox
 
 	mu        sync.Mutex
-	roster    *providers.Roster
 	trades    map[ledger.Key]*trade
 	byQueryID map[string]*trade
 	codes     map[string]*order   // what a wallet is shown: a tn, a qrCode, a cashier page
@@ -65,66 +60,13 @@ func New(config Config, ports providers.Ports) (*Provider, error) {
 	if delay == 0 {
 		delay = DefaultRefundDelay
 	}
-	book := ledger.NewBook(Name, ports.Recorder, ports.Clock)
-	agenda := ledger.NewAgenda(ports.Clock)
-	roster := providers.NewRoster(ports.Recorder)
-	roster.UsualDecline = codeBalance
-	return &Provider{ring: ring, options: config.Options, delay: clock.Scale(delay.Std(), config.Factor),
-		ports: ports, desk: desk{ring, ports.Clock}, book: book, agenda: agenda,
-		outbox:    ledger.NewOutbox(agenda, book, config.Options.calendar().Scaled(config.Factor), patience),
-		roster:    roster,
+	office := backoffice.Open(backoffice.Terms{Name: Name, Calendar: config.Options.calendar().Scaled(config.Factor), Patience: patience,
+		UsualDecline: codeBalance}, ports)
+	return &Provider{Office: office, ring: ring, options: config.Options, delay: clock.Scale(delay.Std(), config.Factor),
+		ports: ports, desk: desk{ring, ports.Clock},
 		trades:    map[ledger.Key]*trade{},
 		byQueryID: map[string]*trade{},
 		codes:     map[string]*order{},
 		barcodes:  map[string]*barcode{},
 	}, nil
 }
-
-// Cast implements providers.Provider.
-func (p *Provider) Cast(parts []providers.Part) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, given := range parts {
-		if err := p.book.Fund(context.Background(), given.Trial, given.Balance); err != nil {
-			return fmt.Errorf("cast trial %s: %w", given.Trial, err)
-		}
-		p.roster.Cast(given)
-	}
-	return nil
-}
-
-// Heal implements providers.Provider.
-func (p *Provider) Heal(trials []faults.Trial) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.roster.Heal(trials)
-}
-
-// Balance implements providers.Wallet.
-func (p *Provider) Balance(trial faults.Trial) (payment.Money, error) {
-	balance, err := p.book.Balance(trial)
-	if err != nil {
-		return payment.Money{}, fmt.Errorf("%w: %w", providers.ErrUnknownPart, err)
-	}
-	return balance, nil
-}
-
-// Outstanding implements providers.Provider.
-func (p *Provider) Outstanding() map[faults.Trial]int { return p.agenda.Outstanding() }
-
-// Hurry implements providers.Provider.
-func (p *Provider) Hurry(ctx context.Context, trials []faults.Trial) error {
-	if err := p.agenda.Hurry(ctx, trials); err != nil {
-		return fmt.Errorf("hurry %d trials: %w", len(trials), err)
-	}
-	return nil
-}
-
-// Close implements providers.Provider.
-func (p *Provider) Close() error {
-	p.agenda.Close()
-	return nil
-}
-
-// Audit proves that the provider's accounts add up.
-func (p *Provider) Audit() error { return p.book.Audit() }

@@ -73,7 +73,7 @@ func (p *Provider) undoCode(u *undo) string {
 	if u.refund.Reference == "" {
 		return codeOK
 	}
-	known, err := p.book.RefundOf(u.refund)
+	known, err := p.Book.RefundOf(u.refund)
 	if err != nil || known.State == payment.RefundRefused {
 		return codeFailed
 	}

@@ -24,7 +24,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	u := p.undoing(c, o)
 	request := ledger.RefundRequest{Payment: o.key, Reference: payment.RefundReference(u.key.Reference), Amount: amount,
 		ProviderReference: u.queryID}
-	made, _, err := p.book.Refund(c.ctx, request)
+	made, _, err := p.Book.Refund(c.ctx, request)
 	switch {
 	case errors.Is(err, ledger.ErrBeyondCapture):
 		return reply{}, p.beyond(o)
@@ -34,7 +34,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	u.refund = made.RefundKey
 	p.enter(u)
 	asked := trace.SpanContextFromContext(c.ctx)
-	p.agenda.After(o.trial, p.delay, func(ctx context.Context) {
+	p.Agenda.After(o.trial, p.delay, func(ctx context.Context) {
 		p.finish(trace.ContextWithSpanContext(ctx, asked), u)
 	})
 	if o.behaviour.HidesOutcome(c.ctx) {
@@ -71,7 +71,7 @@ func (p *Provider) origin(c call) (*order, *failure) {
 // beyond tells a payment that was refunded in full, 45, from one that has too
 // little left (§12).
 func (p *Provider) beyond(o *order) *failure {
-	if known, err := p.book.Payment(o.key); err == nil && known.Refunding == known.Amount {
+	if known, err := p.Book.Payment(o.key); err == nil && known.Refunding == known.Amount {
 		return refuse(codeUndone, "")
 	}
 	return refuse(or(p.options.OverRefund, codeMismatch), "txnAmt")
@@ -100,7 +100,7 @@ func (u *undo) receipt() fields {
 func (p *Provider) finish(ctx context.Context, u *undo) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	done, err := p.book.Finish(ctx, u.refund)
+	done, err := p.Book.Finish(ctx, u.refund)
 	if err != nil {
 		return // the book never took it: it was not accepted
 	}
@@ -143,7 +143,7 @@ func (p *Provider) sameDay(o *order) bool {
 
 // takeBack reverses a payment in the book. One with refunds is 45.
 func (p *Provider) takeBack(ctx context.Context, o *order, becomes state) (ledger.Payment, *failure) {
-	undone, err := p.book.Reverse(ctx, o.key)
+	undone, err := p.Book.Reverse(ctx, o.key)
 	switch {
 	case errors.Is(err, ledger.ErrRefunded):
 		return ledger.Payment{}, refuse(codeUndone, "")

@@ -14,7 +14,7 @@ import (
 func (p *Provider) Barcode(_ context.Context, trial faults.Trial) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.roster.Knows(trial) {
+	if !p.Roster.Knows(trial) {
 		return "", fmt.Errorf("show a barcode of %s: %w", trial, providers.ErrUnknownPart)
 	}
 	code := newBarcode()
@@ -69,7 +69,7 @@ func (p *Provider) Cancel(ctx context.Context, trial faults.Trial, text string) 
 // payable finds what a text stands for and checks that it can be paid now. The
 // lock is held.
 func (p *Provider) payable(ctx context.Context, trial faults.Trial, text string) (*order, error) {
-	if !p.roster.Knows(trial) {
+	if !p.Roster.Knows(trial) {
 		return nil, fmt.Errorf("%s: %w", trial, providers.ErrUnknownPart)
 	}
 	o, err := p.read(ctx, trial, text)
