@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -53,6 +54,7 @@ type bench struct {
 	delivered []*proxy.Request
 	at        []time.Time
 	status    func(n int) (int, error) // the merchant's answer to the nth delivery
+	body      func(n int) []byte       // and its body
 }
 
 func open(t *testing.T, change func(*Config), parts ...providers.Part) *bench {
@@ -101,7 +103,19 @@ func (b *bench) Deliver(_ context.Context, _ faults.Trial, request *proxy.Reques
 	if err != nil {
 		return nil, err
 	}
-	return &proxy.Answer{Status: status}, nil
+	answer := &proxy.Answer{Status: status}
+	if b.body != nil {
+		answer.Body = b.body(len(b.delivered))
+	}
+	return answer, nil
+}
+
+// fingerprintOf is the SHA-256 of a certificate's DER, in hex.
+func fingerprintOf(t testing.TB, certificate string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(certificate))
+	require.NotNil(t, block)
+	return fmt.Sprintf("%x", sha256.Sum256(block.Bytes))
 }
 
 func (b *bench) fired() []string {

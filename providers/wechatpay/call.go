@@ -13,7 +13,9 @@ import (
 type route struct {
 	operation faults.Operation
 	method    string
-	combined  bool
+	v2        bool   // an XML call
+	mutual    bool   // of v2: needs mutual TLS
+	combined  bool   // about a combined payment
 	scene     scene  // of a prepay
 	by        lookup // of a query
 	number    string // the decoded path parameter
@@ -33,6 +35,9 @@ const (
 // and turn their POST into a GET (§7).
 func routeOf(target string) (route, bool) {
 	path, _, _ := strings.Cut(target, "?")
+	if found, known := v2Route(path); known {
+		return found, true
+	}
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "v3" {
 		return route{}, false

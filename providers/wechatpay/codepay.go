@@ -7,7 +7,8 @@ import (
 	"github.com/payquake/payquake/providers/ledger"
 )
 
-// codepay captures from the barcode that the shopper shows (§3.6). A code that
+// codepay captures from the barcode that the shopper shows (§3.6), or says that
+// a password is needed, in one of the two ways that are reported. A code that
 // is not accepted leaves the number unused; a refusal leaves the order at
 // PAYERROR, to be tried again with a fresh code.
 func (p *Provider) codepay(c call) (reply, *failure) {
@@ -17,28 +18,39 @@ func (p *Provider) codepay(c call) (reply, *failure) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	o, refused := p.scanBarcode(c, asked, print)
+	switch {
+	case refused != nil:
+		return reply{}, refused
+	case o.state == stateUserPaying && p.options.PasswordNeeded202:
+		return reply{}, coded(0, "USER_PAYING")
+	}
+	return reply{200, encode(o.transaction(o.state))}, nil
+}
+
+// scanBarcode finds or creates the order and tries to take its money. Without
+// a refusal it is captured, or waits for the shopper's password. The lock is
+// held.
+func (p *Provider) scanBarcode(c call, asked orderParams, print [sha256.Size]byte) (*order, *failure) {
 	o := p.lookUp(c.account, asked.OutTradeNo)
 	if o != nil {
-		if refused := p.reenterCodepay(c, o, print); refused != nil {
-			return reply{}, refused
-		}
-		if o.state == stateUserPaying {
-			return p.awaitPassword(o)
+		if refused := p.reenterCodepay(c, o, print); refused != nil || o.state == stateUserPaying {
+			return o, refused
 		}
 	}
 	shown, refused := p.takeBarcode(asked.Payer.AuthCode)
 	if refused != nil {
-		return reply{}, refused
+		return nil, refused
 	}
 	if o == nil {
 		asked.Payer.AuthCode = ""
 		if o, refused = p.create(c, asked, print); refused != nil {
-			return reply{}, refused
+			return nil, refused
 		}
 		o.expires = o.created.Add(orderLife)
 		p.adopt(o, shown.owner)
 	}
-	return p.charge(c, o, shown)
+	return o, p.charge(c, o, shown)
 }
 
 // reenterCodepay decides on a number that is in use. A barcode order that is
@@ -71,37 +83,28 @@ func (p *Provider) takeBarcode(text string) (*code, *failure) {
 }
 
 // charge is one try to take the money. The lock is held.
-func (p *Provider) charge(c call, o *order, shown *code) (reply, *failure) {
+func (p *Provider) charge(c call, o *order, shown *code) *failure {
 	shown.order, o.state = o, stateNotPay
 	if refused := p.refuses(c.ctx, o); refused != "" {
 		o.state = statePayError
-		return reply{}, coded(0, refused)
+		return coded(0, refused)
 	}
 	if above := p.options.PasswordAbove; above > 0 && o.params.Amount.Total > above {
 		o.state, o.awaiting, o.asked = stateUserPaying, shown, p.ports.Clock.Now()
-		return p.awaitPassword(o)
+		return nil
 	}
 	if err := p.capture(c.ctx, o, shown.owner); err != nil {
 		o.state = statePayError
 		if !errors.Is(err, ledger.ErrNotEnough) {
-			return reply{}, systemError()
+			return systemError()
 		}
 		if err := p.book.Decline(c.ctx, o.key, "NOT_ENOUGH"); err != nil {
-			return reply{}, systemError()
+			return systemError()
 		}
-		return reply{}, coded(0, "NOT_ENOUGH")
+		return coded(0, "NOT_ENOUGH")
 	}
 	if o.behaviour.HidesOutcome(c.ctx) {
-		return reply{}, systemError()
+		return systemError()
 	}
-	return reply{200, encode(o.transaction(o.state))}, nil
-}
-
-// awaitPassword says that the shopper is being asked for a password, in one of
-// the two ways that are reported (§3.6, §11).
-func (p *Provider) awaitPassword(o *order) (reply, *failure) {
-	if p.options.PasswordNeeded202 {
-		return reply{}, coded(0, "USER_PAYING")
-	}
-	return reply{200, encode(o.transaction(stateUserPaying))}, nil
+	return nil
 }

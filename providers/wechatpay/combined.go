@@ -44,7 +44,7 @@ func (p *Provider) prepayCombined(c call) (reply, *failure) {
 	if refused != nil {
 		return reply{}, refused
 	}
-	return reply{200, p.issue(whole)}, nil
+	return reply{200, p.issue(whole).json()}, nil
 }
 
 // wholeKey names a combined payment. Its numbers are a name space of their

@@ -54,6 +54,9 @@ type Merchant struct {
 	// APIv3Key seals notifications and certificates. A merchant without one is
 	// refused, as protocol wechatpay §2.2 says.
 	APIv3Key string `json:"apiV3Key"`
+	// APIv2Key signs the calls, answers and notifications of v2. A merchant
+	// without one has no v2: nothing it signs is right.
+	APIv2Key string `json:"apiV2Key,omitempty"`
 	// RefundNotifyURL is where refunds are announced that name no address of
 	// their own; none: nowhere.
 	RefundNotifyURL string `json:"refundNotifyURL,omitempty"`
@@ -89,6 +92,7 @@ type MerchantCredentials struct {
 	Certificate         string `json:"certificate"`
 	PrivateKey          string `json:"privateKey"`
 	APIv3Key            string `json:"apiV3Key"`
+	APIv2Key            string `json:"apiV2Key,omitempty"`
 	PublicKeyID         string `json:"publicKeyID,omitempty"`
 	PublicKey           string `json:"publicKey,omitempty"`
 	PlatformSerial      string `json:"platformSerial,omitempty"`
@@ -108,7 +112,8 @@ func (c Config) Credentials(mchid string) (MerchantCredentials, error) {
 			continue
 		}
 		view := MerchantCredentials{Mode: c.Mode, MchID: m.MchID, AppID: m.AppID, Serial: m.Serial,
-			Certificate: m.Certificate, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key}
+			Certificate: m.Certificate, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key,
+			APIv2Key: m.APIv2Key}
 		if c.Platform.PublicKey != nil {
 			text, err := c.Platform.PublicKey.PublicPEM()
 			if err != nil {

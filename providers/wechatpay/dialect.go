@@ -68,6 +68,9 @@ func (d *Dialect) Request(r *proxy.Request) journal.Facts {
 	if !known {
 		return d.notification(r)
 	}
+	if found.v2 {
+		return d.requestV2(r, found)
+	}
 	facts := d.asked(r, found)
 	d.whoAsks(r, &facts)
 	return facts
@@ -156,6 +159,9 @@ func (d *Dialect) Answer(r *proxy.Request, a *proxy.Answer) journal.Facts {
 	if !known {
 		return d.acknowledgement(r, a)
 	}
+	if found.v2 {
+		return d.answerV2(r, found, a)
+	}
 	asked := d.asked(r, found)
 	facts := journal.Facts{Operation: asked.Operation, MerchantReference: asked.MerchantReference,
 		ProviderReference: asked.ProviderReference, RefundReference: asked.RefundReference, Account: asked.Account}
@@ -175,16 +181,21 @@ func (d *Dialect) Answer(r *proxy.Request, a *proxy.Answer) journal.Facts {
 // acknowledgement is what a merchant's answer to a notification says: which
 // one it is about, and the code of a refusal.
 func (d *Dialect) acknowledgement(r *proxy.Request, a *proxy.Answer) journal.Facts {
-	opened, err := d.open(r)
-	if err != nil {
+	var told journal.Facts
+	if form, ok := d.openV2(r); ok {
+		told = factsV2(form)
+	} else if opened, err := d.open(r); err == nil {
+		told = opened.facts()
+	} else {
 		return journal.Facts{Operation: faults.Other}
 	}
-	told := opened.facts()
 	facts := journal.Facts{Operation: told.Operation, NotificationID: told.NotificationID, Account: told.Account,
 		MerchantReference: told.MerchantReference, ProviderReference: told.ProviderReference,
 		RefundReference: told.RefundReference}
 	if values, err := parse(a.Body); err == nil {
 		facts.Status = reading{values}.text("code")
+	} else if form, err := parseXML(a.Body); err == nil {
+		facts.Status = form.get("return_code")
 	}
 	return facts
 }
@@ -306,8 +317,12 @@ func (d *Dialect) remembered(mchid string) string {
 
 // Refuse implements proxy.Dialect.
 func (d *Dialect) Refuse(r *proxy.Request, response faults.Response) (*proxy.Answer, error) {
-	if _, known := routeOf(r.Target); !known {
-		return merchantRefusal(response), nil
+	found, known := routeOf(r.Target)
+	if !known {
+		return d.merchantRefusal(r, response), nil
+	}
+	if found.v2 {
+		return d.refuseV2(r, found, response), nil
 	}
 	if response.Code == "" {
 		response.Code = "SYSTEM_ERROR"
@@ -321,14 +336,19 @@ func (d *Dialect) Refuse(r *proxy.Request, response faults.Response) (*proxy.Ans
 
 // merchantRefusal is how a merchant refuses a notification (§5). It signs
 // nothing.
-func merchantRefusal(response faults.Response) *proxy.Answer {
+func (d *Dialect) merchantRefusal(r *proxy.Request, response faults.Response) *proxy.Answer {
 	status := response.Status
 	if status == 0 {
 		status = 500
 	}
 	body := encode(map[string]string{"code": "FAIL", "message": strings.ToLower(response.Code)})
 	answer := &proxy.Answer{Status: status}
-	answer.Header.Set("Content-Type", "application/json")
+	if _, ok := d.openV2(r); ok {
+		answer.Header.Set("Content-Type", "text/xml")
+		body = document{{name: "return_code", value: "FAIL"}, {name: "return_msg", value: strings.ToLower(response.Code)}}.encode()
+	} else {
+		answer.Header.Set("Content-Type", "application/json")
+	}
 	setBody(&answer.Header, &answer.Body, body)
 	return answer
 }

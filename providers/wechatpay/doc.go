@@ -12,8 +12,10 @@
 // answered, so an answer that is lost or says "system error" is a capture all
 // the same.
 //
-// Not here: v2 XML, face and palm terminals, profit sharing,
-// statements, partner calls and national (SM2) cryptography.
+// The older v2 (files v2*.go, xml.go) is another way to the same orders.
+//
+// Not here: face and palm terminals, profit sharing, statements, partner calls
+// and national (SM2) cryptography.
 package wechatpay
 
 import "github.com/payquake/payquake/payment"

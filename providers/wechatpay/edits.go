@@ -21,8 +21,19 @@ const staleBy = 2 * window
 // EditRequest implements proxy.Dialect. A call is signed again with the
 // merchant's key, a notification with the provider's.
 func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Request, error) {
-	edited := r.Clone()
 	found, isCall := routeOf(r.Target)
+	where, older := requestEditsV2(found.operation), found.v2
+	if _, ok := d.openV2(r); ok && !isCall {
+		where, older = editsV2{"total_fee", "fee_type"}, true
+	}
+	if older {
+		edited, err := d.editRequestV2(r, where, edit)
+		if err != nil {
+			return nil, fmt.Errorf("edit a request of v2: %w", err)
+		}
+		return edited, nil
+	}
+	edited := r.Clone()
 	body, err := d.editedRequest(r, found, isCall, edit)
 	if err != nil {
 		return nil, fmt.Errorf("edit a request: %w", err)
@@ -110,6 +121,13 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 	found, isCall := routeOf(r.Target)
 	if !isCall {
 		return nil, fmt.Errorf("edit a merchant's acknowledgement: %w", proxy.ErrCannotEdit)
+	}
+	if found.v2 {
+		edited, err := d.editAnswerV2(r, a, found, edit)
+		if err != nil {
+			return nil, fmt.Errorf("edit an answer of v2: %w", err)
+		}
+		return edited, nil
 	}
 	edited := a.Clone()
 	if edit.Amount != "" || edit.Reference != "" {

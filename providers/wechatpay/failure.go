@@ -72,6 +72,9 @@ func systemError() *failure { return coded(500, "SYSTEM_ERROR") }
 // status of 0 is the code's own (§6.1).
 func coded(status int, code string) *failure {
 	usual, message := meaning(code)
+	if older := meaningV2(code); older != "" {
+		message = older
+	}
 	if status == 0 {
 		status = usual
 	}

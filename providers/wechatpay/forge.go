@@ -19,8 +19,11 @@ var errNoForgery = errors.New("the exchange begins no payment")
 // resource sealed with the true APIv3 key. An outsider would not have that
 // key, but keys leak, and then the signature is all that protects a merchant.
 func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.SignatureChange) (*proxy.Request, error) {
-	facts := d.Request(r)
 	found, known := routeOf(r.Target)
+	if found.v2 {
+		return d.forgeV2(r, found, change)
+	}
+	facts := d.Request(r)
 	if !known || (facts.Operation != faults.Create && facts.Operation != faults.PayCode) {
 		return nil, fmt.Errorf("forge a notification: %w: %w", errNoForgery, proxy.ErrCannotEdit)
 	}

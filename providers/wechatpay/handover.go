@@ -16,6 +16,8 @@ type handover struct {
 	prepayID                string
 	signature               string
 	fromApp                 bool
+	// given is all that was handed over but the signature, as v2 signs it.
+	given document
 }
 
 // parseHandover reads the parameters of jsapi or of an app; false if the text
@@ -37,7 +39,7 @@ func parseHandover(text string) (handover, bool) {
 		return handover{}, false
 	}
 	if page.PaySign != "" {
-		return handover{appID: page.AppID, timestamp: page.TimeStamp, nonce: page.NonceStr,
+		return handover{given: givenOf(text), appID: page.AppID, timestamp: page.TimeStamp, nonce: page.NonceStr,
 			prepayID: strings.TrimPrefix(page.Package, "prepay_id="), signature: page.PaySign}, true
 	}
 	var app struct {
@@ -50,8 +52,23 @@ func parseHandover(text string) (handover, bool) {
 	if err := json.Unmarshal([]byte(text), &app); err != nil || app.PrepayID == "" {
 		return handover{}, false
 	}
-	return handover{appID: app.AppID, timestamp: app.Timestamp, nonce: app.NonceStr,
+	return handover{given: givenOf(text), appID: app.AppID, timestamp: app.Timestamp, nonce: app.NonceStr,
 		prepayID: app.PrepayID, signature: app.Sign, fromApp: true}, true
+}
+
+// givenOf reads the parameters under a signature of v2's kind.
+func givenOf(text string) document {
+	var read map[string]any
+	if err := json.Unmarshal([]byte(text), &read); err != nil {
+		return nil
+	}
+	var given document
+	for name, value := range read {
+		if written, ok := value.(string); ok && name != "paySign" && name != "sign" {
+			given.add(name, written)
+		}
+	}
+	return given
 }
 
 // message is what the merchant signed: a page signs "prepay_id=" with the id,
@@ -66,10 +83,21 @@ func (h handover) message() string {
 
 var errHandover = errors.New("the handover is not signed by the order's merchant")
 
-// verify reports why the phone refuses to pay.
+// verify reports why the phone refuses to pay. A merchant of v2 signs with its
+// key as it signs calls.
 func (h handover) verify(o *order) error {
-	if h.appID != o.params.AppID || !keys.Verifies(o.account.key, h.message(), h.signature) {
-		return errHandover
+	if h.appID == o.params.AppID && (keys.Verifies(o.account.key, h.message(), h.signature) || h.signedV2(o.account.APIv2Key)) {
+		return nil
 	}
-	return nil
+	return errHandover
+}
+
+// signedV2 checks a signature of v2: of the named type, or of either where an
+// app has no place to name it.
+func (h handover) signedV2(key string) bool {
+	signed := append(document{{name: "sign", value: h.signature}}, h.given...)
+	if named := h.given.get("signType"); named != "" {
+		return signed.signed(key, named)
+	}
+	return signed.signed(key, signMD5) || signed.signed(key, signHMAC)
 }

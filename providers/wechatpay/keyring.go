@@ -2,6 +2,8 @@ package wechatpay
 
 import (
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,6 +24,9 @@ type keyring struct {
 type account struct {
 	Merchant
 	key *rsa.PublicKey
+	// fingerprint is the SHA-256 of the certificate's DER, in hex; none without
+	// a certificate.
+	fingerprint string
 }
 
 // identity is one of the platform's keys under the name that
@@ -85,7 +90,16 @@ func (r *keyring) add(merchant Merchant) error {
 	if err != nil {
 		return err
 	}
-	r.merchants[merchant.MchID] = &account{Merchant: merchant, key: key}
+	made := &account{Merchant: merchant, key: key}
+	if merchant.Certificate != "" {
+		certificate, _, err := keys.CertificateKey(merchant.Certificate)
+		if err != nil {
+			return fmt.Errorf("certificate: %w", err)
+		}
+		sum := sha256.Sum256(certificate.Raw)
+		made.fingerprint = hex.EncodeToString(sum[:])
+	}
+	r.merchants[merchant.MchID] = made
 	return nil
 }
 

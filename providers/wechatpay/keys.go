@@ -99,7 +99,7 @@ func (k Keys) Merchant(mchid string) (Merchant, error) {
 	}
 	return Merchant{MchID: mchid, AppID: "wx" + keys.Hex(16), Name: "payquake shop " + mchid, Serial: serial,
 		Certificate: certificate, PublicKey: keys.PEM("PUBLIC KEY", public), PrivateKey: keys.PEM("PRIVATE KEY", private),
-		APIv3Key: keys.Hex(32)}, nil
+		APIv3Key: keys.Hex(32), APIv2Key: keys.Hex(32)}, nil
 }
 
 // certify makes a self-signed certificate. Its serial has 40 hexadecimal

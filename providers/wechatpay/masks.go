@@ -1,6 +1,7 @@
 package wechatpay
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/payquake/payquake/faults/proxy"
@@ -17,6 +18,9 @@ func (d *Dialect) Body(r *proxy.Request, a *proxy.Answer) string {
 	}
 	if len(raw) == 0 {
 		return ""
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")) {
+		return bodyV2(raw)
 	}
 	values, err := parse(raw)
 	if err != nil {
@@ -35,7 +39,7 @@ func (d *Dialect) Body(r *proxy.Request, a *proxy.Answer) string {
 func personal(name string) bool {
 	switch name {
 	case "openid", "sub_openid", "auth_code", "bank_account", "real_name", "user_received_account",
-		"payer_client_ip", "ciphertext", "sign_information", "truncated_sign_message":
+		"payer_client_ip", "spbill_create_ip", "ciphertext", "sign_information", "truncated_sign_message":
 		return true
 	default:
 		return false

@@ -39,6 +39,8 @@ type news struct {
 	created              time.Time
 	apiKey               string
 	associated           string
+	// xml is the whole body of a notification of v2, which is signed within.
+	xml []byte
 }
 
 // newNotificationID looks like the provider's own: a UUID-shaped word.
@@ -49,6 +51,9 @@ func newNotificationID() string {
 
 // sealed is the body under an id.
 func (n news) sealed(id string) ([]byte, error) {
+	if n.xml != nil {
+		return n.xml, nil
+	}
 	nonce := keys.Letters(nonceLength)
 	hidden, err := seal(n.apiKey, nonce, n.associated, n.plain)
 	if err != nil {
@@ -70,6 +75,9 @@ func (p *Provider) notifyPaid(ctx context.Context, o *order) {
 		plain, about = encode(o.combined(false)), aboutCombined(o)
 	}
 	told := p.news(o, eventPaid, "支付成功", "transaction", plain)
+	if o.v2 != "" {
+		told.xml = noticeV2(o, keys.Letters(32)).encode()
+	}
 	p.announce(ctx, o, o.params.NotifyURL, told, ledger.Notification{Trial: o.trial, About: about})
 }
 
@@ -151,6 +159,9 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 			o.behaviour.Repeats(ctx)
 			p.mu.Unlock()
 		}
+		if told.xml != nil {
+			return p.deliverV2(ctx, notification, to, sent)
+		}
 		return p.deliver(ctx, notification, n, to, sent)
 	}
 	p.outbox.Send(notification)
@@ -172,6 +183,29 @@ func (p *Provider) deliver(ctx context.Context, notification ledger.Notification
 		return ledger.Delivery{Err: err}
 	}
 	return ledger.Delivery{Acknowledged: answer.Status == 200 || answer.Status == 204, Status: answer.Status}
+}
+
+// deliverV2 sends a notification of v2, which its own body signs. The answer's
+// body acknowledges.
+func (p *Provider) deliverV2(ctx context.Context, notification ledger.Notification, to string, body []byte) ledger.Delivery {
+	request, err := noticeTo(to, body)
+	if err != nil {
+		return ledger.Delivery{Err: err}
+	}
+	answer, err := p.ports.Courier.Deliver(ctx, notification.Trial, request)
+	if err != nil {
+		return ledger.Delivery{Err: err}
+	}
+	return ledger.Delivery{Acknowledged: acknowledgesV2(answer.Status, answer.Body), Status: answer.Status}
+}
+
+// noticeTo is a delivery of v2.
+func noticeTo(to string, body []byte) (*proxy.Request, error) {
+	request, err := notificationTo(to, body)
+	if err == nil {
+		request.Header.Set("Content-Type", "text/xml")
+	}
+	return request, err
 }
 
 // notificationTo is an unsigned delivery with the headers of real ones (§5).

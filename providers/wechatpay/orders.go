@@ -109,7 +109,10 @@ type order struct {
 	scanner  faults.Trial // who scanned the native code first
 	awaiting *code        // the barcode that waits for a password
 	paid     ledger.Payment
-	refunded time.Time // when the last refund was accepted
+	// v2 is the signature type of an order that v2 created, and is notified of.
+	v2        string
+	reversals int       // reversals that were put off
+	refunded  time.Time // when the last refund was accepted
 }
 
 // adopt gives the order to its trial and takes the trial's next conduct. An

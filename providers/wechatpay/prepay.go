@@ -37,7 +37,7 @@ func (p *Provider) prepay(c call) (reply, *failure) {
 	} else if refused := p.reenter(c, o, print); refused != nil {
 		return reply{}, refused
 	}
-	return reply{200, p.issue(o)}, nil
+	return reply{200, p.issue(o).json()}, nil
 }
 
 // readOrder checks what every order request must satisfy before the order's
@@ -94,21 +94,23 @@ func (p *Provider) checkNotifyURL(text string) *failure {
 // expiry is the last moment to pay: 7 days, or as asked, raised to a minute
 // and cut to 90 days (§3.1).
 func (p *Provider) expiry(text string) (time.Time, *failure) {
-	now := p.ports.Clock.Now()
-	if text == "" {
-		return now.Add(orderLife), nil
-	}
 	asked, refused := moment("/time_expire", text)
-	if refused != nil {
-		return time.Time{}, refused
+	return p.bounded(asked), refused
+}
+
+// bounded is the last moment to pay, given what was asked, if anything.
+func (p *Provider) bounded(asked time.Time) time.Time {
+	now := p.ports.Clock.Now()
+	if asked.IsZero() {
+		return now.Add(orderLife)
 	}
 	if asked.Before(now.Add(leastOrder)) {
-		return now.Add(leastOrder), nil
+		return now.Add(leastOrder)
 	}
 	if asked.After(now.Add(longestOrder)) {
-		return now.Add(longestOrder), nil
+		return now.Add(longestOrder)
 	}
-	return asked, nil
+	return asked
 }
 
 // moment reads a time of the wire's; none is no time.
@@ -166,9 +168,15 @@ func (p *Provider) mismatched() *failure {
 	return p.options.Reentry.or(&failure{400, "INVALID_REQUEST", "请求重入时，参数与首次请求时不一致", internalReentry, nil})
 }
 
-// issue makes a fresh code for the order and the answer that shows it. The
-// lock is held.
-func (p *Provider) issue(o *order) []byte {
+// issued is a fresh code: the prepay id, and what a shopper is shown, under the
+// name that v3 gives it.
+type issued struct{ prepayID, member, shown string }
+
+// json is the answer of v3.
+func (i issued) json() []byte { return encode(map[string]string{i.member: i.shown}) }
+
+// issue makes a fresh code for the order. The lock is held.
+func (p *Provider) issue(o *order) issued {
 	now := p.ports.Clock.Now()
 	if p.options.OldCodeDies {
 		for text, old := range p.codes {
@@ -182,14 +190,14 @@ func (p *Provider) issue(o *order) []byte {
 	case native:
 		shown := "weixin://wxpay/bizpayurl?pr=" + keys.Letters(9) + "zz"
 		p.codes[shown] = &code{order: o, until: now.Add(prepayLife)}
-		return encode(map[string]string{"code_url": shown})
+		return issued{prepay, "code_url", shown}
 	case h5:
 		shown := "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=" + prepay +
 			"&package=" + strings.TrimLeft(keys.Digits(10), "0") + "7"
 		p.codes[shown] = &code{order: o, until: now.Add(h5Life)}
-		return encode(map[string]string{"h5_url": shown})
+		return issued{prepay, "h5_url", shown}
 	default:
 		p.codes[prepay] = &code{order: o, until: now.Add(prepayLife)}
-		return encode(map[string]string{"prepay_id": prepay})
+		return issued{prepay, "prepay_id", prepay}
 	}
 }

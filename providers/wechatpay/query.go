@@ -77,25 +77,30 @@ func (p *Provider) close(c call) (reply, *failure) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return reply{status: 204}, p.closeNumber(c)
+}
+
+// closeNumber closes the order of a number, if there is one. The lock is held.
+func (p *Provider) closeNumber(c call) *failure {
 	o := p.lookUp(c.account, c.route.number)
 	if o == nil {
 		return p.closeUnknown(c)
 	}
 	if o.whole != nil {
-		return reply{}, invalid("该订单为合单子单，请使用合单关单接口")
+		return invalid("该订单为合单子单，请使用合单关单接口")
 	}
 	if o.scene == codepay {
-		return reply{}, &failure{400, "INVALID_REQUEST", "该订单不支持关单，请使用撤销接口", internalUseReverse, nil}
+		return &failure{400, "INVALID_REQUEST", "该订单不支持关单，请使用撤销接口", internalUseReverse, nil}
 	}
 	p.age(c.ctx, o)
 	p.captureLate(c, o)
 	if o.captured() {
-		return reply{}, p.options.ClosePaid.or(orderPaid())
+		return p.options.ClosePaid.or(orderPaid())
 	}
 	if err := p.end(c.ctx, o, "closed by the merchant"); err != nil {
-		return reply{}, systemError()
+		return systemError()
 	}
-	return reply{status: 204}, nil
+	return nil
 }
 
 // checkClose reads the body of a close, which only names the merchant.
@@ -109,14 +114,14 @@ func (p *Provider) checkClose(c call) *failure {
 
 // closeUnknown uses a number up that no order has: a prepay that was lost or is
 // still on its way can then create none (§3.3).
-func (p *Provider) closeUnknown(c call) (reply, *failure) {
+func (p *Provider) closeUnknown(c call) *failure {
 	if p.options.CloseUnknownRefused {
-		return reply{}, orderNotExist()
+		return orderNotExist()
 	}
 	key := ledger.Key{Account: c.account.MchID, Reference: payment.MerchantReference(c.route.number)}
 	p.orders[key] = &order{key: key, account: c.account, scene: native, state: stateClosed, poisoned: true,
 		created: p.ports.Clock.Now()}
-	return reply{status: 204}, nil
+	return nil
 }
 
 // captureLate lets the shopper's money arrive in the instant before the close
@@ -144,30 +149,38 @@ func (p *Provider) reverse(c call) (reply, *failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o := p.lookUp(c.account, c.route.number)
-	switch {
-	case o == nil:
-		return reply{}, orderNotExist()
-	case o.scene != codepay:
-		return reply{}, invalid("该订单不支持撤销，请使用关单接口")
-	case p.ports.Clock.Now().Sub(o.created) < p.options.ReverseNotBefore.Std():
-		return reply{}, invalid("请在支付15秒后再调用撤销接口")
-	}
-	p.age(c.ctx, o)
-	p.captureLate(c, o)
-	undone, err := p.book.Reverse(c.ctx, o.key)
-	if errors.Is(err, ledger.ErrRefunded) {
-		return reply{}, invalid("订单已发起退款，不支持撤销")
-	}
-	if err != nil {
-		return reply{}, systemError()
-	}
-	o.state, o.awaiting = stateRevoked, nil
-	if undone.ProviderReference != "" {
-		o.paid = undone
+	if refused := p.undo(c, o); refused != nil {
+		return reply{}, refused
 	}
 	return reply{200, encode(struct {
 		AppID      string `json:"appid"`
 		MchID      string `json:"mchid"`
 		OutTradeNo string `json:"out_trade_no"`
 	}{o.params.AppID, o.params.MchID, o.params.OutTradeNo})}, nil
+}
+
+// undo reverses an order; there may be none. The lock is held.
+func (p *Provider) undo(c call, o *order) *failure {
+	switch {
+	case o == nil:
+		return orderNotExist()
+	case o.scene != codepay:
+		return invalid("该订单不支持撤销，请使用关单接口")
+	case p.ports.Clock.Now().Sub(o.created) < p.options.ReverseNotBefore.Std():
+		return invalid("请在支付15秒后再调用撤销接口")
+	}
+	p.age(c.ctx, o)
+	p.captureLate(c, o)
+	undone, err := p.book.Reverse(c.ctx, o.key)
+	if errors.Is(err, ledger.ErrRefunded) {
+		return invalid("订单已发起退款，不支持撤销")
+	}
+	if err != nil {
+		return systemError()
+	}
+	o.state, o.awaiting = stateRevoked, nil
+	if undone.ProviderReference != "" {
+		o.paid = undone
+	}
+	return nil
 }

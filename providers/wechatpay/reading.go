@@ -53,6 +53,11 @@ func (r reading) money(object, member string) payment.Money {
 // notification reads a delivery. Whatever is no notification either has the
 // operation faults.Other.
 func (d *Dialect) notification(r *proxy.Request) journal.Facts {
+	if form, ok := d.openV2(r); ok {
+		facts := factsV2(form)
+		facts.Signature = d.verdictV2(form, form.signTypeOf())
+		return facts
+	}
 	opened, err := d.open(r)
 	if err != nil {
 		return journal.Facts{Operation: faults.Other}

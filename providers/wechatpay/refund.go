@@ -48,17 +48,30 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	if refused != nil {
 		return reply{}, refused
 	}
-	accepted, fresh, refused := p.accept(c, o, asked)
+	if asked.NotifyURL == "" {
+		asked.NotifyURL = o.account.RefundNotifyURL
+	}
+	accepted, refused := p.giveBack(c, o, asked)
 	if refused != nil {
 		return reply{}, refused
+	}
+	return reply{200, encode(refundObject(o, accepted))}, nil
+}
+
+// giveBack accepts a refund of an order and, if it is new, begins it. The lock
+// is held.
+func (p *Provider) giveBack(c call, o *order, asked refundParams) (ledger.Refund, *failure) {
+	accepted, fresh, refused := p.accept(c, o, asked)
+	if refused != nil {
+		return ledger.Refund{}, refused
 	}
 	if fresh {
 		p.begin(c.ctx, o, accepted, asked.NotifyURL)
 		if o.behaviour.HidesOutcome(c.ctx) {
-			return reply{}, systemError()
+			return ledger.Refund{}, systemError()
 		}
 	}
-	return reply{200, encode(refundObject(o, accepted))}, nil
+	return accepted, nil
 }
 
 // refundable finds the order, which both numbers must name if both are given.
@@ -124,9 +137,6 @@ func (p *Provider) beyond(o *order) *failure {
 
 // begin puts an accepted refund on its way.
 func (p *Provider) begin(ctx context.Context, o *order, accepted ledger.Refund, notifyURL string) {
-	if notifyURL == "" {
-		notifyURL = o.account.RefundNotifyURL
-	}
 	o.state, o.refunded = stateRefund, p.ports.Clock.Now()
 	p.refunds[accepted.RefundKey] = &refund{order: o, notifyURL: notifyURL}
 	asked := trace.SpanContextFromContext(ctx)

@@ -27,6 +27,10 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 		// The request did not arrive whole: there is nobody to answer.
 		panic(http.ErrAbortHandler)
 	}
+	if found, known := routeOf(targetOf(r)); known && found.v2 {
+		write(w, p.serveV2(r, found, body))
+		return
+	}
 	asked := r.Header.Get(headerSerial)
 	given, refused := p.handle(r, body)
 	var answer *proxy.Answer

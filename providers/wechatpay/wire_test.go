@@ -122,7 +122,7 @@ func TestWire_PathsAreReadRaw(t *testing.T) {
 		require.Equal(t, 200, b.query(written).status, written)
 	}
 	for _, path := range []string{"/", "/v3", "/v3/", "//v3/certificates", "/v3/pay/transactions/unknown", "/v3/pay/transactions/id/",
-		"/v3/refund/domestic/refunds/a/b", "/v3/pay/transactions/out-trade-no/%zz", "/pay/micropay", "/v3/combine-transactions/codepay", "/v3/combine-transactions/out-trade-no/", "/v3/combine-transactions/id/1"} {
+		"/v3/refund/domestic/refunds/a/b", "/v3/pay/transactions/out-trade-no/%zz", "/pay/facepay", "/v3/combine-transactions/codepay", "/v3/combine-transactions/out-trade-no/", "/v3/combine-transactions/id/1"} {
 		b.refuses(b.call("POST", path, "{}"), 404, "NOT_FOUND")
 	}
 	b.refuses(b.call("GET", nativePath, ""), 405, "METHOD_NOT_ALLOWED")
