@@ -54,9 +54,10 @@ func TestSchema_AcceptsAndRefuses(t *testing.T) {
 }
 
 func TestCatalogue_Names(t *testing.T) {
-	want := []string{"calm", "corrupted-amounts", "crashing-merchant", "duplicates", "forgeries", "late-and-out-of-order",
-		"lost-answers", "mixed", "refund-storm", "slow-provider", "suite",
-		"bugs/acknowledges-before-persisting", "bugs/amount-unchecked", "bugs/any-refund-is-full-refund", "bugs/closes-without-asking",
+	want := []string{"across-wallets", "calm", "corrupted-amounts", "crashing-merchant", "duplicates", "forgeries", "late-and-out-of-order",
+		"lies", "lost-answers", "mixed", "refund-storm", "slow-provider", "suite",
+		"bugs/acknowledges-before-persisting", "bugs/amount-unchecked", "bugs/answer-of-another-order",
+		"bugs/any-refund-is-full-refund", "bugs/closes-without-asking",
 		"bugs/keeps-second-payment", "bugs/new-reference-while-undecided", "bugs/new-refund-number", "bugs/no-query-job",
 		"bugs/notification-race", "bugs/notification-twice", "bugs/signature-unchecked", "bugs/timeout-means-failed"}
 	require.Equal(t, want, scenarios.List())

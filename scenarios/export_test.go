@@ -88,7 +88,7 @@ func TestLoad(t *testing.T) {
 	s, err := scenarios.Load(write("all.yaml", "name: all\nsuite: [calm, ./mine.yaml, bugs/no-query-job]\n"), systems)
 	require.NoError(t, err)
 	require.Len(t, s.Suite, 3)
-	require.Equal(t, 60+10+1, compile(t, s, 1).Count())
+	require.Equal(t, 66+10+6, compile(t, s, 1).Count())
 
 	_, err = scenarios.Load(write("self.yaml", "name: self\nsuite: [./self.yaml]\n"), systems)
 	require.ErrorContains(t, err, "a suite names scenarios, not suites")
