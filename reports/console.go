@@ -109,20 +109,15 @@ func (p *printer) findings(title string, findings []invariants.Finding) {
 	}
 }
 
-// mitigated shows what would have been findings; findings that share an
-// identity share a line.
+// mitigated shows what would have been findings, a line for each clause.
 func (p *printer) mitigated(v invariants.Verdict) {
 	if len(v.Mitigated) == 0 {
 		return
 	}
 	p.blank()
 	p.line(p.paint(strong, "mitigated by the merchant itself"))
-	mitigated := group(v.Mitigated)
-	for _, finding := range mitigated[:min(shownFindings, len(mitigated))] {
+	for _, finding := range madeGood(v.Mitigated) {
 		p.line(fmt.Sprintf("  %s  %s  in trial %s", Clean(finding.Invariant), finding.Money, company(finding)))
-	}
-	if more := len(mitigated) - shownFindings; more > 0 {
-		p.line(fmt.Sprintf("  … and %d kinds more", more))
 	}
 }
 

@@ -115,7 +115,7 @@ func percent(part, all int) string {
 // model fills in everything that the page shows.
 func (s *survey) model() (pageModel, error) {
 	v := s.verdict
-	model := pageModel{V: v, Gist: gist(v), Findings: v.Findings, OurFault: v.OurFault, Mitigated: group(v.Mitigated), Reasons: reasons(v),
+	model := pageModel{V: v, Gist: gist(v), Findings: v.Findings, OurFault: v.OurFault, Mitigated: madeGood(v.Mitigated), Reasons: reasons(v),
 		Incident: len(v.Findings) > 0}
 	model.Word, model.Tone = headline(v)
 	for _, sum := range v.Invariants {

@@ -136,15 +136,16 @@ func concerned(findings []invariants.Finding) int {
 	return len(trials)
 }
 
-// group makes one of the findings that share an identity, with all their
-// trials and their money, as the verdict does for violated ones.
-func group(findings []invariants.Finding) []invariants.Finding {
+// madeGood makes one line of what the merchant made good by itself under each
+// clause, with all its trials and their money: how it came to that is no news.
+func madeGood(findings []invariants.Finding) []invariants.Finding {
 	var grouped []invariants.Finding
 	index := map[string]int{}
 	for _, finding := range findings {
-		at, known := index[finding.ID]
+		clause := finding.Invariant + "/" + finding.Clause
+		at, known := index[clause]
 		if !known {
-			index[finding.ID] = len(grouped)
+			index[clause] = len(grouped)
 			finding.Trials = slices.Clone(finding.Trials)
 			grouped = append(grouped, finding)
 			continue
