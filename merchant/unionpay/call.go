@@ -117,18 +117,26 @@ const (
 	refused // for good, with a kind for the checkout
 )
 
-// classOf reads a code. Twelve, for a number that is in use, is no failure: the
-// first attempt may have paid, and only a query tells.
+// The codes that speak of the number rather than of what it stands for: 12 says
+// that it is in use, and what the first attempt came to only a query tells; 34
+// that a query finds nothing under it.
+const (
+	codeDuplicate = "12"
+	codeNone      = "34"
+)
+
+// codeReversed says of a reversal that an earlier one took hold.
+const codeReversed = "46"
+
+// classOf reads what a code says of a transaction.
 func classOf(code string) (class, merchant.Class) {
 	switch code {
 	case "00", "A6", "42": // 42: the money moved, after the time allowed
 		return success, ""
 	case "10", "11", "13", "14", "31", "32", "33", "40", "43", "44":
 		return refused, merchant.Config
-	case "12", "35", "36", "45", "46":
+	case "35", "36", "45", codeReversed:
 		return refused, merchant.Conflict
-	case "34":
-		return refused, merchant.NotFound
 	case "01", "30", "38", "39", "60", "61", "62", "63", "64", "65", "66", "67", "68", "69", "71", "72", "73",
 		"76", "77", "78", "79", "80", "81", "82", "85", "89", "90", "91", "92", "93", "94", "95", "96":
 		return refused, merchant.Declined
@@ -142,6 +150,9 @@ func classOf(code string) (class, merchant.Class) {
 // result reads what an answer says of the call itself.
 func result(answer fields) merchant.Result {
 	detail := fmt.Sprintf("%.8s %.200s", answer["respCode"], answer["respMsg"])
+	if answer["respCode"] == codeNone {
+		return merchant.Result{Outcome: merchant.Failed, Class: merchant.NotFound, Detail: detail}
+	}
 	switch found, kind := classOf(answer["respCode"]); found {
 	case success:
 		return merchant.Result{Outcome: merchant.OK}

@@ -73,6 +73,9 @@ func (c *Client) Start(ctx context.Context, asked merchant.Asked, request mercha
 		return merchant.StartAnswer{Result: otherReference(asked.Reference, answer)}
 	}
 	said := result(answer)
+	if answer["respCode"] == codeDuplicate {
+		said = merchant.Result{Outcome: merchant.Failed, Class: merchant.Conflict, Detail: "the number is in use: query it"}
+	}
 	if asked.Method == payment.MethodBarcode {
 		return barcodeAnswer(asked, answer, said)
 	}
@@ -118,6 +121,8 @@ func otherReference(asked payment.MerchantReference, answer fields) merchant.Res
 
 // query asks for a transaction by the number and the time that it was sent
 // with: any other time finds another transaction, or none (section 16, defect 2).
+// A refusal must be of this number as well: "no such transaction" about another
+// one would end a payment that was made.
 func (c *Client) query(ctx context.Context, request merchant.Request) (sent, answer fields, err error) {
 	if sent, err = stored(request); err != nil {
 		return nil, nil, err
@@ -125,8 +130,12 @@ func (c *Client) query(ctx context.Context, request merchant.Request) (sent, ans
 	f := c.common("00", "00", "000000")
 	f["orderId"], f["txnTime"] = sent["orderId"], sent["txnTime"]
 	answer, err = c.call(ctx, queryPath, f)
-	if err == nil && answer["txnTime"] != sent["txnTime"] {
-		err = fmt.Errorf("asked about %s of %s, answered about %.32q", sent["orderId"], sent["txnTime"], answer["txnTime"])
+	if err != nil {
+		return sent, nil, err
+	}
+	refused := result(answer).Outcome == merchant.Failed
+	if answer["txnTime"] != sent["txnTime"] || (refused && answer["orderId"] != sent["orderId"]) {
+		err = fmt.Errorf("asked about %s of %s, answered about %.64q of %.32q", sent["orderId"], sent["txnTime"], answer["orderId"], answer["txnTime"])
 	}
 	return sent, answer, err
 }
@@ -171,6 +180,9 @@ func (c *Client) unmade(sent fields) merchant.Standing {
 
 // trade translates what an answer or a notification says under a code.
 func (c *Client) trade(asked merchant.Asked, sent, answer fields, code string) (merchant.Trade, error) {
+	if answer["txnType"] != "01" {
+		return merchant.Trade{}, fmt.Errorf("transaction %.64q is no payment but of type %.8q", answer["orderId"], answer["txnType"])
+	}
 	trade := merchant.Trade{Reference: payment.MerchantReference(answer["orderId"]), ProviderReference: payment.ProviderReference(answer["queryId"])}
 	found, _ := classOf(code)
 	switch {
@@ -209,8 +221,8 @@ func fen(text, currency string) (payment.Money, error) {
 	return payment.Fen(minor), nil
 }
 
-// paidAt is when the gateway handled the payment. Its own field has no year:
-// that of the order is the nearest.
+// paidAt is when the gateway handled the payment. Its own field has no year: it
+// is the order's, or the next one for an order of New Year's Eve.
 func paidAt(answer fields) time.Time {
 	ordered := answer["txnTime"]
 	if len(ordered) != len(timeLayout) {
@@ -219,6 +231,9 @@ func paidAt(answer fields) time.Time {
 	at, err := time.ParseInLocation(timeLayout, ordered[:4]+answer["traceTime"], beijing())
 	if err != nil {
 		return time.Time{}
+	}
+	if ordered[4:6] == "12" && at.Month() == time.January {
+		at = at.AddDate(1, 0, 0)
 	}
 	return at
 }
@@ -245,6 +260,9 @@ func (c *Client) Reverse(ctx context.Context, asked merchant.Asked) merchant.Res
 	}
 	if answer["orderId"] != sent["orderId"] {
 		return otherReference(asked.Reference, answer)
+	}
+	if answer["respCode"] == codeReversed {
+		return merchant.Result{Outcome: merchant.OK} // by an earlier try, whatever a query that is behind may say
 	}
 	return result(answer)
 }

@@ -59,13 +59,14 @@ func (c *Client) QueryRefund(ctx context.Context, asked merchant.RefundAsked) me
 }
 
 // refundAnswer reads an answer about a refund that, if the call worked, is in
-// the given state.
+// the given state. One about another refund says nothing, whatever it says.
 func refundAnswer(asked merchant.RefundAsked, answer fields, state payment.RefundState) merchant.RefundAnswer {
 	said := result(answer)
-	if said.Outcome != merchant.OK {
+	ours := answer["orderId"] == string(asked.Refund)
+	if said.Outcome != merchant.OK && ours {
 		return merchant.RefundAnswer{Result: said}
 	}
-	if answer["orderId"] != string(asked.Refund) || answer["txnType"] != "04" {
+	if !ours || answer["txnType"] != "04" {
 		return merchant.RefundAnswer{Result: unanswered(fmt.Errorf("asked about refund %s, answered about %.64q of type %.8q",
 			asked.Refund, answer["orderId"], answer["txnType"]))}
 	}
