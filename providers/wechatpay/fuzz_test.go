@@ -102,3 +102,52 @@ func FuzzCombined(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is read as XML reads the same when written again, its signature
+// holds and a broken one does not, and edits and masks bear it.
+func FuzzXML(f *testing.F) {
+	f.Add([]byte(`<xml><a>1</a><b><![CDATA[x]]]]><![CDATA[>y]]></b><sign>0</sign></xml>`))
+	f.Add([]byte(`<?xml version="1.0"?><!-- c --><xml><mch_id>m</mch_id><total_fee>1</total_fee><return_code/><transaction_id>t</transaction_id></xml>`))
+	f.Add([]byte(`<!DOCTYPE x [<!ENTITY a "b">]><xml><a>&a;</a></xml>`))
+	f.Add([]byte("<xml><a>\r\n&#13;&amp;</a></xml>"))
+	const key = "payquakeTESTONLYapiv2key00000001"
+	ring := &keyring{merchants: map[string]*account{"m": {Merchant: Merchant{MchID: "m", APIv2Key: key}}}}
+	d := &Dialect{ring: ring, notifyAt: map[string]string{}}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, target := range []string{"/pay/micropay", "/notify"} {
+			request := &proxy.Request{Method: "POST", Target: target, Body: body}
+			_, _ = d.Request(request), d.Body(request, nil)
+			edited, err := d.EditRequest(request, faults.Edit{Amount: faults.AmountPlusOne, Signature: faults.SignatureResigned})
+			if err == nil && d.Request(edited).Signature != "valid" && strings.HasPrefix(target, "/pay/") {
+				t.Fatalf("signed again, and invalid: %s", edited.Body)
+			}
+		}
+		form, err := parseXML(body)
+		if err != nil {
+			return
+		}
+		if len(form) > maxFields || strings.Contains(string(body), "<!DOCTYPE") && !strings.Contains(string(body), "<![CDATA[") && !strings.Contains(string(body), "<!--") {
+			t.Fatalf("read %q", body)
+		}
+		var unsigned document
+		for _, read := range form {
+			if read.name != "sign" {
+				unsigned = append(unsigned, read)
+			}
+		}
+		signed := append(unsigned, field{name: "sign", value: unsigned.sign(key, signMD5)})
+		again, err := parseXML(signed.encode())
+		if err != nil || !again.signed(key, signMD5) || len(again) != len(signed) {
+			t.Fatalf("written %s: %v", signed.encode(), err)
+		}
+		for i, read := range again[:len(again)-1] {
+			if read.name != unsigned[i].name || read.value != unsigned[i].written() {
+				t.Fatalf("%+v became %+v", unsigned[i], read)
+			}
+		}
+		again[len(again)-1].value = brokenDigits(again.get("sign"))
+		if again.signed(key, signMD5) {
+			t.Fatal("a broken signature holds")
+		}
+	})
+}

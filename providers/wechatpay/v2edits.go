@@ -180,9 +180,9 @@ func (d *Dialect) editAnswerV2(r *proxy.Request, a *proxy.Answer, found route, e
 // forgeV2 is the notification of v2 that the order was paid, right in every way
 // but its signature.
 func (d *Dialect) forgeV2(r *proxy.Request, found route, change faults.SignatureChange) (*proxy.Request, error) {
-	form, err := parseXML(r.Body)
+	_, form := d.askedV2(r, found)
 	who := d.ring.merchants[form.get("mch_id")]
-	if err != nil || who == nil || fee(form.get("total_fee")) == 0 ||
+	if who == nil || fee(form.get("total_fee")) == 0 ||
 		(found.operation != faults.Create && found.operation != faults.PayCode) {
 		return nil, fmt.Errorf("forge a notification: %w: %w", errNoForgery, proxy.ErrCannotEdit)
 	}

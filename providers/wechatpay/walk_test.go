@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -189,4 +190,27 @@ func TestWalk_Combined(t *testing.T) {
 	balance, err := provider.Balance("t1")
 	require.NoError(t, err)
 	require.Equal(t, payment.Fen(101), balance)
+}
+
+// A barcode over v2 and real HTTP: paid, queried, reversed.
+func TestWalk_V2(t *testing.T) {
+	b := open(t, nil)
+	wire := httptest.NewServer(b.provider.Wire())
+	defer wire.Close()
+	for _, step := range []struct{ path, body, member, want string }{
+		{microPath, b.older(micro("order-0001", b.barcode())), "result_code", "SUCCESS"},
+		{queryPath2, b.older(params{"out_trade_no": "order-0001"}), "trade_state", "SUCCESS"},
+		{reversePath2, b.older(params{"out_trade_no": "order-0001"}), "recall", "N"},
+		{queryPath2, b.older(params{"out_trade_no": "order-0001"}), "trade_state", "REVOKED"},
+	} {
+		answer, err := http.Post(wire.URL+step.path, "text/xml", strings.NewReader(step.body))
+		require.NoError(t, err)
+		raw, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		form, err := parseXML(raw)
+		require.NoError(t, err)
+		require.Equal(t, step.want, form.get(step.member), string(raw))
+	}
+	require.NoError(t, b.provider.Audit())
 }
