@@ -71,7 +71,8 @@ func TestQuery_BelievesOnlyAProvenAnswerToItsQuestion(t *testing.T) {
 		"good":             {answer{status: 200, body: good}, merchant.OK},
 		"unsigned":         {answer{status: 200, body: good, unsigned: true}, merchant.Indeterminate},
 		"altered":          {answer{status: 200, body: good, forged: true}, merchant.Indeterminate},
-		"another payment":  {answer{status: 200, body: transactionOf("P2", testMerchant, "SUCCESS")}, merchant.Indeterminate},
+		"another app":      {answer{status: 200, body: strings.Replace(good, testApp, "wx0", 1)}, merchant.Indeterminate},
+		"no app":           {answer{status: 200, body: strings.Replace(good, `"appid":"`+testApp+`",`, "", 1)}, merchant.Indeterminate},
 		"another merchant": {answer{status: 200, body: transactionOf("P1", "1900000110", "SUCCESS")}, merchant.Indeterminate},
 		"strange state":    {answer{status: 200, body: transactionOf("P1", testMerchant, "MAYBE")}, merchant.Indeterminate},
 		"fraction of fen":  {answer{status: 200, body: strings.Replace(good, `"total":5`, `"total":5.5`, 1)}, merchant.Indeterminate},
@@ -90,6 +91,15 @@ func TestQuery_BelievesOnlyAProvenAnswerToItsQuestion(t *testing.T) {
 				t.Errorf("sent %q", *seen)
 			}
 		})
+	}
+}
+
+// TestQuery_OfAnotherPayment: the checkout compares whom an answer is about, so
+// the answer must name it, and not what was asked.
+func TestQuery_OfAnotherPayment(t *testing.T) {
+	c, _ := platform(t, answer{status: 200, body: transactionOf("P2", testMerchant, "SUCCESS")})
+	if got := c.Query(context.Background(), asked); got.Trade.Reference != "P2" {
+		t.Errorf("answered about %q", got.Trade.Reference)
 	}
 }
 

@@ -64,6 +64,9 @@ func (c *Client) prepareCombined(intent merchant.StartIntent) (merchant.Request,
 		scene = "app"
 	case payment.MethodInApp:
 		scene, body.PayerInfo = "jsapi", &payer{OpenID: intent.ShopperID}
+		if intent.ShopperID == "" {
+			return merchant.Request{}, fmt.Errorf("%w a combined in-app payment without openid: %w", errMethod, merchant.ErrInvalid)
+		}
 	case payment.MethodWeb:
 		scene, body.SceneInfo = "h5", &sceneInfo{PayerClientIP: intent.ShopperAddress, H5Info: &h5Info{Type: "Wap"}}
 	default:
@@ -151,6 +154,14 @@ type combinedTransaction struct {
 	SubOrders  []subTransaction `json:"sub_orders"`
 }
 
+// hasParts reports whether a message is of a combined payment.
+func hasParts(body []byte) bool {
+	var whole struct {
+		SubOrders json.RawMessage `json:"sub_orders"`
+	}
+	return json.Unmarshal(body, &whole) == nil && whole.SubOrders != nil
+}
+
 // readParts reads what is said of a combined payment, each part as an ordinary
 // one. Number is the whole's, or empty when nobody asked.
 func (c *Client) readParts(body []byte, number string) ([]merchant.Trade, error) {
@@ -166,7 +177,7 @@ func (c *Client) readParts(body []byte, number string) ([]merchant.Trade, error)
 	}
 	var trades []merchant.Trade
 	for _, sub := range whole.SubOrders {
-		trade, err := c.readTransaction(transaction{MerchantID: sub.MerchantID, OutTradeNo: sub.OutTradeNo, TransactionID: sub.TransactionID,
+		trade, err := c.readTransaction(transaction{AppID: whole.AppID, MerchantID: sub.MerchantID, OutTradeNo: sub.OutTradeNo, TransactionID: sub.TransactionID,
 			TradeState: sub.TradeState, SuccessTime: sub.SuccessTime, Amount: amount{Total: sub.Amount.TotalAmount, Currency: sub.Amount.Currency}})
 		if err != nil {
 			return nil, err

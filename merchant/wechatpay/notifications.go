@@ -1,7 +1,6 @@
 package wechatpay
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -39,7 +38,7 @@ func (c *Client) Read(body []byte) (merchant.Notice, error) {
 		return merchant.Notice{}, err
 	}
 	switch {
-	case strings.HasPrefix(event, "TRANSACTION.") && bytes.Contains(plain, []byte(`"sub_orders"`)):
+	case strings.HasPrefix(event, "TRANSACTION.") && hasParts(plain):
 		trades, err := c.readParts(plain, "")
 		return merchant.Notice{Trades: trades}, err
 	case strings.HasPrefix(event, "TRANSACTION."):

@@ -35,7 +35,7 @@ func (c *Client) readTrade(body []byte) (merchant.Trade, error) {
 }
 
 func (c *Client) readTransaction(t transaction) (merchant.Trade, error) {
-	if t.MerchantID != c.config.MerchantID || (t.AppID != "" && t.AppID != c.config.AppID) {
+	if t.MerchantID != c.config.MerchantID || t.AppID != c.config.AppID {
 		return merchant.Trade{}, fmt.Errorf("mchid %.32q, appid %.32q: %w", t.MerchantID, t.AppID, errNotOurs)
 	}
 	standing, err := standingOf(t.TradeState)
