@@ -25,12 +25,13 @@ type listed struct {
 func listCommand(flags *global) *cobra.Command {
 	lists := map[string]func() ([]listed, error){
 		"scenarios": listScenarios, "faults": listFaults, "invariants": listInvariants, "bugs": listBugs,
+		"providers": listProviders,
 	}
 	return &cobra.Command{
-		Use:       "list {scenarios|faults|invariants|bugs}",
-		Short:     "list scenarios, faults, invariants or the merchant's known bugs",
+		Use:       "list {scenarios|faults|invariants|bugs|providers}",
+		Short:     "list scenarios, faults, invariants, the merchant's known bugs or the providers",
 		Args:      arguments(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		ValidArgs: []string{"scenarios", "faults", "invariants", "bugs"},
+		ValidArgs: []string{"scenarios", "faults", "invariants", "bugs", "providers"},
 		RunE: func(command *cobra.Command, given []string) error {
 			rows, err := lists[given[0]]()
 			if err != nil {
@@ -101,6 +102,22 @@ func listBugs() ([]listed, error) {
 	var rows []listed
 	for _, bug := range bugs.All() {
 		rows = append(rows, listed{Name: bug.Name, Kind: bug.Invariant, About: bug.Summary})
+	}
+	return rows, nil
+}
+
+func listProviders() ([]listed, error) {
+	var rows []listed
+	for _, provider := range scenarios.DefaultSystems().Providers {
+		methods := make([]string, 0, len(provider.Methods))
+		for _, method := range provider.Methods {
+			methods = append(methods, string(method))
+		}
+		about := "pays by " + strings.Join(methods, ", ")
+		if provider.Combines {
+			about += "; combined orders"
+		}
+		rows = append(rows, listed{Name: string(provider.Name), About: about})
 	}
 	return rows, nil
 }
