@@ -149,7 +149,8 @@ func (c *Checkout) chooseBasketStart(t *tx, b basket, r StartRequest, provider P
 	}
 	if len(parts) > 0 {
 		first := parts[0]
-		if first.method != r.Method || first.provider != r.Provider || len(parts) != len(b.orderIDs) {
+		alone := func(p *pay) bool { return p.request != first.request }
+		if first.method != r.Method || first.provider != r.Provider || len(parts) != len(b.orderIDs) || slices.ContainsFunc(parts, alone) {
 			return nil, false, fmt.Errorf("key %q was used for another payment: %w", r.Key, ErrConflict)
 		}
 		return parts, false, nil // the workers go on with what is unanswered

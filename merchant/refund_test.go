@@ -28,7 +28,8 @@ func TestRefund_PartsThenAll(t *testing.T) {
 	}
 	s.refund(o.ID, "r1", 300, 409)
 	s.refund(o.ID, "r2", 601, 422)
-	books := s.eventually("part refunded", refundIs(0, payment.RefundDone))
+	s.eventually("part refunded", refundIs(0, payment.RefundDone))
+	books := s.books() // read anew: orders are read before refunds
 	if books.Orders[0].State != payment.OrderPaid || books.Orders[0].Refunded != payment.Fen(400) {
 		t.Errorf("order %+v", books.Orders[0])
 	}

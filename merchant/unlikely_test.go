@@ -64,8 +64,8 @@ func TestRefund_RefusedAndThenDone(t *testing.T) {
 		ProviderReference: "B1", State: payment.RefundDone, Amount: payment.Fen(400)}})
 	require.NoError(t, err)
 	s.Notify(scripted.Signed(), report)
-	books = s.eventually("done", refundIs(0, payment.RefundDone))
-	require.Equal(t, payment.Fen(400), books.Orders[0].Refunded)
+	s.eventually("done", refundIs(0, payment.RefundDone))
+	require.Equal(t, payment.Fen(400), s.books().Orders[0].Refunded)
 }
 
 // TestRefund_AutomaticIDsAreTheShopsOwn: whoever could take the id of an

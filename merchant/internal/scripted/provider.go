@@ -42,6 +42,7 @@ type Provider struct {
 	mu       sync.Mutex
 	payments map[payment.MerchantReference]*merchant.Trade
 	refunds  map[payment.RefundReference]*merchant.RefundReport
+	baskets  map[payment.MerchantReference][]payment.MerchantReference // by part: all parts of its combined payment
 	steps    map[string][]Step
 	calls    []Call
 	// Before and After, if set, run before a call is acted on and before its
@@ -53,6 +54,9 @@ type Provider struct {
 	AsksPassword bool
 	// Mistaken answers queries about one payment in the name of another.
 	Mistaken map[payment.MerchantReference]payment.MerchantReference
+	// Unconfirmed makes notifications, and answers to barcodes, say no more than
+	// that something happened: a query must tell what.
+	Unconfirmed bool
 }
 
 var _ merchant.Provider = (*Provider)(nil)
@@ -141,21 +145,15 @@ func (p *Provider) Start(_ context.Context, asked merchant.Asked, request mercha
 		if err := json.Unmarshal([]byte(request.Body), &intent); err != nil {
 			return refused(merchant.Config)
 		}
-		if p.payments == nil {
-			p.payments = map[payment.MerchantReference]*merchant.Trade{}
-		}
-		trade, known := p.payments[asked.Reference]
-		if !known {
-			trade = &merchant.Trade{Reference: asked.Reference, Standing: merchant.Unpaid, Amount: intent.Amount}
-			p.payments[asked.Reference] = trade
-		}
+		p.combine(intent.Parts)
+		trade := p.open(asked.Reference, intent.Amount)
 		if asked.Method == payment.MethodBarcode {
 			if p.AsksPassword {
 				trade.Standing = merchant.Deciding
 			} else {
 				take(trade, intent.Amount)
 			}
-			answer.Trade = *trade
+			answer.Trade = p.told(trade)
 			return worked()
 		}
 		answer.Invitation = merchant.Invitation{Code: "code:" + string(asked.Reference)}
@@ -192,11 +190,12 @@ func (p *Provider) Query(_ context.Context, asked merchant.Asked) merchant.Trade
 // Close implements merchant.Payments.
 func (p *Provider) Close(_ context.Context, asked merchant.Asked) merchant.Result {
 	return p.do("close", string(asked.Reference), "", func() merchant.Result {
-		trade, known := p.payments[asked.Reference]
-		if known && trade.Standing == merchant.Paid {
-			return refused(merchant.AlreadyPaid)
+		for _, trade := range p.together(asked.Reference) {
+			if trade.Standing == merchant.Paid {
+				return refused(merchant.AlreadyPaid)
+			}
 		}
-		if known {
+		for _, trade := range p.together(asked.Reference) {
 			trade.Standing = merchant.Ended
 		}
 		return worked()
@@ -273,7 +272,7 @@ func (p *Provider) Pay(reference payment.MerchantReference, amount payment.Money
 		return nil, fmt.Errorf("pay %s: cannot be paid", reference)
 	}
 	take(trade, amount)
-	return json.Marshal(merchant.Notice{Trades: []merchant.Trade{*trade}})
+	return json.Marshal(merchant.Notice{Trades: []merchant.Trade{p.told(trade)}})
 }
 
 // Finish moves a slow refund to its end and returns the notification of it.
@@ -285,7 +284,11 @@ func (p *Provider) Finish(reference payment.RefundReference, state payment.Refun
 		return nil, fmt.Errorf("finish %s: no such refund", reference)
 	}
 	report.State = state
-	return json.Marshal(merchant.Notice{Refund: report})
+	told := *report
+	if p.Unconfirmed {
+		told = merchant.RefundReport{Payment: report.Payment, Refund: report.Refund, Unconfirmed: true}
+	}
+	return json.Marshal(merchant.Notice{Refund: &told})
 }
 
 // Taken and Returned are the sums of the provider's book.

@@ -118,12 +118,37 @@ func (s *Shop) Notify(header http.Header, body []byte) int {
 	return recorder.Code
 }
 
-// Order places an order of one line at a price in fen.
-func (s *Shop) Order(key string, fen int64) (merchant.OrderView, error) {
-	ask := merchant.OrderRequest{
+// asking is a request for an order of one line at a price in fen.
+func asking(key string, fen int64) merchant.OrderRequest {
+	return merchant.OrderRequest{
 		Key: key, Shopper: "shopper", Total: payment.Fen(fen),
 		Lines: []merchant.Line{{Name: "tea", Quantity: 1, Price: payment.Fen(fen)}},
 	}
+}
+
+// Basket asks for a basket of one order for each price in fen; their keys are
+// the basket's with "-1", "-2" and so on behind.
+func (s *Shop) Basket(key string, prices ...int64) (merchant.BasketView, int, error) {
+	ask := merchant.BasketRequest{Key: key}
+	for i, fen := range prices {
+		ask.Orders = append(ask.Orders, asking(fmt.Sprintf("%s-%d", key, i+1), fen))
+	}
+	var view merchant.BasketView
+	status, err := s.Do(http.MethodPost, "/baskets", ask, &view)
+	return view, status, err
+}
+
+// StartBasket starts one payment for all orders of a basket.
+func (s *Shop) StartBasket(basketID, key string, method payment.Method) (merchant.PaymentView, int, error) {
+	ask := map[string]string{"key": key, "provider": string(Name), "method": string(method)}
+	var view merchant.PaymentView
+	status, err := s.Do(http.MethodPost, "/baskets/"+basketID+"/payments", ask, &view)
+	return view, status, err
+}
+
+// Order places an order of one line at a price in fen.
+func (s *Shop) Order(key string, fen int64) (merchant.OrderView, error) {
+	ask := asking(key, fen)
 	var view merchant.OrderView
 	status, err := s.Do(http.MethodPost, "/orders", ask, &view)
 	if err == nil && status/100 != 2 {
