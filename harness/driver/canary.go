@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -34,21 +35,21 @@ type Standing struct {
 // Standing looks at the trial's orders.
 func (k *Walk) Standing(ctx context.Context) Standing {
 	standing := Standing{Final: true}
-	own, replacement := k.known()
+	own, replacements := k.known()
 	for _, id := range own {
 		seen := k.Merchant.Observe(ctx, id)
 		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
-		standing.Paid = standing.Paid || seen.Order == payment.OrderPaid || seen.Order == payment.OrderRefunded
+		standing.Paid = standing.Paid || seen.paid()
 	}
-	if replacement != "" {
-		seen := k.Merchant.Observe(ctx, replacement)
+	for _, id := range replacements {
+		seen := k.Merchant.Observe(ctx, id)
 		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
 	}
 	return standing
 }
 
 // known are the numbers of the trial's orders, and of the canary's.
-func (k *Walk) known() (own []string, replacement string) {
+func (k *Walk) known() (own, replacements []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, order := range k.orders {
@@ -56,7 +57,7 @@ func (k *Walk) known() (own []string, replacement string) {
 			own = append(own, order.id)
 		}
 	}
-	return own, k.replacement
+	return own, slices.Clone(k.replacements)
 }
 
 func (r Result) final() bool {
@@ -81,7 +82,12 @@ func (k *Walk) ObservedPaid(ctx context.Context) bool {
 		result = k.Merchant.Observe(ctx, k.OrderID())
 		return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Order)}
 	})
-	return result.Order == payment.OrderPaid || result.Order == payment.OrderRefunded
+	return result.paid()
+}
+
+// paid reports whether the order was paid, whatever has gone back since.
+func (r Result) paid() bool {
+	return r.Order == payment.OrderPaid || r.Order == payment.OrderRefunded
 }
 
 // Canary buys the same again, in a new order, after everything has healed.
@@ -98,37 +104,72 @@ func (k *Walk) Canary(ctx context.Context) {
 	})
 }
 
-// canaryPatience bounds how long the canary waits to read paid.
-const canaryPatience = 6 * time.Second
+// canaryPatience bounds how long the shopper goes on trying. It is long: nobody
+// is refused anything because the machine is slow.
+const canaryPatience = 12 * time.Second
 
+// buyAgain tries until something is paid, as a willing shopper does: the page is
+// watched for a code that is late, and what can no longer be paid is ordered anew.
 func (k *Walk) buyAgain(ctx context.Context) (paid bool, reason string) {
-	id := k.trial.ID
-	placed := k.Merchant.Place(ctx, id, Order{Key: "canary-" + string(id), Shopper: "shopper-" + string(id),
-		Lines: k.trial.Lines, Total: k.trial.Total})
-	if placed.Outcome != journal.OK {
-		return false, "the order was not taken: " + placed.Reason
-	}
-	k.mu.Lock()
-	k.replacement = placed.OrderID
-	k.mu.Unlock()
-	k.add(ctx, journal.Operation{ID: string(id) + "/canary", Phase: journal.Done, Name: faults.StepPlace, Outcome: journal.OK,
-		Key: "canary-" + string(id), OrderID: placed.OrderID, Amount: k.trial.Total, State: string(placed.Order)})
-	started := k.Merchant.Start(ctx, id, Start{OrderID: placed.OrderID, Key: "start-canary-" + string(id),
-		Provider: k.trial.Provider, Method: payment.MethodCode})
-	if started.Code == "" {
-		return false, "no code was shown: " + started.Reason
-	}
-	if _, err := k.Wallet(k.trial.Provider).Pay(ctx, id, started.Code); err != nil {
-		return false, "the wallet could not pay: " + err.Error()
-	}
-	for ends := k.Clock.Now().Add(canaryPatience); k.Clock.Now().Before(ends); {
-		seen := k.Merchant.Observe(ctx, placed.OrderID)
-		if seen.Order == payment.OrderPaid {
-			return true, ""
+	for ends := k.Clock.Now().Add(canaryPatience); ; {
+		paid, reason = k.buyOnce(ctx, ends)
+		if paid || !k.Clock.Now().Before(ends) {
+			return paid, reason
 		}
 		if err := k.Clock.Wait(ctx, 100*time.Millisecond); err != nil {
 			return false, err.Error()
 		}
 	}
-	return false, fmt.Sprintf("it did not read paid within %s", canaryPatience)
+}
+
+// buyOnce places one replacement and tries to pay it.
+func (k *Walk) buyOnce(ctx context.Context, ends time.Time) (paid bool, reason string) {
+	_, replacements := k.known()
+	name := fmt.Sprintf("canary-%s-%d", k.trial.ID, len(replacements)+1)
+	placed := k.Merchant.Place(ctx, k.trial.ID, Order{Key: name, Shopper: "shopper-" + string(k.trial.ID),
+		Lines: k.trial.Lines, Total: k.trial.Total})
+	if placed.Outcome != journal.OK {
+		return false, "the order was not taken: " + placed.Reason
+	}
+	k.mu.Lock()
+	k.replacements = append(k.replacements, placed.OrderID)
+	k.mu.Unlock()
+	k.add(ctx, journal.Operation{ID: fmt.Sprintf("%s/canary/%d", k.trial.ID, len(replacements)+1), Phase: journal.Done,
+		Name: faults.StepPlace, Outcome: journal.OK, Key: name, OrderID: placed.OrderID, Amount: k.trial.Total, State: string(placed.Order)})
+	start := Start{OrderID: placed.OrderID, Key: "start-" + name, Provider: k.trial.Provider, Method: payment.MethodCode}
+	started := k.Merchant.Start(ctx, k.trial.ID, start)
+	code := started.Code
+	if code == "" { // the order's page may show it later
+		seen := k.until(ctx, placed.OrderID, ends, func(seen Result) bool { return seen.codeOf(start.Key) != "" })
+		if code = seen.codeOf(start.Key); code == "" {
+			return false, fmt.Sprintf("no code was shown: %s; the order reads %q", started.Reason, seen.Order)
+		}
+	}
+	if _, err := k.Wallet(k.trial.Provider).Pay(ctx, k.trial.ID, code); err != nil {
+		return false, "the wallet could not pay: " + err.Error()
+	}
+	if seen := k.until(ctx, placed.OrderID, ends, Result.paid); !seen.paid() {
+		return false, fmt.Sprintf("it was paid for and reads %q", seen.Order)
+	}
+	return true, ""
+}
+
+// until looks at an order until it is as asked, is over, or the time is up.
+func (k *Walk) until(ctx context.Context, orderID string, ends time.Time, asked func(Result) bool) Result {
+	for {
+		seen := k.Merchant.Observe(ctx, orderID)
+		if asked(seen) || seen.Order.Terminal() || !k.Clock.Now().Before(ends) || k.Clock.Wait(ctx, 100*time.Millisecond) != nil {
+			return seen
+		}
+	}
+}
+
+// codeOf is the code that an order's page shows of a start, "" if none.
+func (r Result) codeOf(key string) string {
+	for _, shown := range r.Payments {
+		if shown.Key == key {
+			return shown.Code
+		}
+	}
+	return ""
 }

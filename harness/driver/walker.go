@@ -40,11 +40,11 @@ type Walk struct {
 	trial scenarios.Trial
 	calls atomic.Int64
 
-	mu          sync.Mutex
-	orders      []placed
-	basket      string
-	replacement string // the canary's order
-	starts      map[int]*started
+	mu           sync.Mutex
+	orders       []placed
+	basket       string
+	replacements []string // the canary's orders, one after another
+	starts       map[int]*started
 }
 
 // placed is one of the trial's orders: what is bought, and its number at the

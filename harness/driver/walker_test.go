@@ -467,18 +467,22 @@ func TestWalk_Standing(t *testing.T) {
 // TestWalk_StandingOfBoth: the canary's order must be final too; whether the
 // trial's own order was paid it does not say.
 func TestWalk_StandingOfBoth(t *testing.T) {
-	s := newScene(t, place)
-	replacement := placed()
-	replacement.OrderID = "o2"
-	s.placing(placed(), replacement)
-	s.starting(errCut)
-	s.walk.Journey(t.Context())
-	s.walk.Canary(t.Context())
-	for state, final := range map[payment.OrderState]bool{payment.OrderOpen: false, payment.OrderPaid: true} {
-		s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderClosed)).Once()
-		s.merchant.EXPECT().Observe(anything, "o2").Return(shows(state)).Once()
-		require.Equal(t, driver.Standing{Final: final}, s.walk.Standing(t.Context()))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, place)
+		replacement := placed()
+		replacement.OrderID = "o2"
+		s.placing(placed(), replacement)
+		s.starting(code("c9"))
+		s.taking("c9", nil)
+		s.merchant.EXPECT().Observe(anything, "o2").Return(shows(payment.OrderPaid)).Once()
+		s.walk.Journey(t.Context())
+		s.walk.Canary(t.Context())
+		for state, final := range map[payment.OrderState]bool{payment.OrderOpen: false, payment.OrderPaid: true} {
+			s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderClosed)).Once()
+			s.merchant.EXPECT().Observe(anything, "o2").Return(shows(state)).Once()
+			require.Equal(t, driver.Standing{Final: final}, s.walk.Standing(t.Context()))
+		}
+	})
 }
 
 // TestWalk_ObservedPaid looks past the links, at an order that is known.
@@ -496,39 +500,65 @@ func TestWalk_ObservedPaid(t *testing.T) {
 	})
 }
 
-// TestWalk_Canary buys the same again under keys of its own, and says what was
-// in the way if it cannot.
+// TestWalk_Canary buys the same again under keys of its own, tries as long as a
+// willing shopper does, and says what was in the way if it cannot.
 func TestWalk_Canary(t *testing.T) {
+	const first, second = "canary-t1-1", "canary-t1-2"
+	unpaid := func(s *scene) { s.merchant.EXPECT().Observe(anything, anything).Return(shows(payment.OrderOpen)) }
 	for name, c := range map[string]struct {
 		script func(*scene)
 		told   string
 		reason string
 	}{
 		"it can": {func(s *scene) {
-			s.merchant.EXPECT().Place(anything, anything, driver.Order{Key: "canary-t1", Shopper: "shopper-t1", Lines: s.trial.Lines, Total: s.trial.Total}).
+			s.merchant.EXPECT().Place(anything, anything, driver.Order{Key: first, Shopper: "shopper-t1", Lines: s.trial.Lines, Total: s.trial.Total}).
 				Return(placed()).Once()
-			s.merchant.EXPECT().Start(anything, anything, driver.Start{OrderID: "o1", Key: "start-canary-t1", Provider: "wechatpay", Method: payment.MethodCode}).
+			s.merchant.EXPECT().Start(anything, anything, driver.Start{OrderID: "o1", Key: "start-" + first, Provider: "wechatpay", Method: payment.MethodCode}).
 				Return(code("c9")).Once()
 			s.taking("c9", nil)
 			s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderOpen)).Once()
 			s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderPaid)).Once()
 		}, "place:ok canary:ok", ""},
-		"no order": {func(s *scene) { s.placing(refused) }, "canary:failed", "the order was not taken: 409"},
+		"the code comes late": {func(s *scene) {
+			s.placing(errCut, placed())
+			s.starting(errCut)
+			s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderOpen)).Times(3)
+			s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderOpen, driver.PagePayment{Key: "start-" + first, Code: "c9"})).Once()
+			s.taking("c9", nil)
+			s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderPaid)).Once()
+		}, "place:ok canary:ok", ""},
+		"its time was over": {func(s *scene) {
+			s.placing(placed())
+			s.starting(code("c9"))
+			s.taking("c9", providers.ErrNotPayable)
+			replacement := placed()
+			replacement.OrderID = "o2"
+			s.merchant.EXPECT().Place(anything, anything, driver.Order{Key: second, Shopper: "shopper-t1", Lines: s.trial.Lines, Total: s.trial.Total}).
+				Return(replacement).Once()
+			s.starting(code("c10"))
+			s.taking("c10", nil)
+			s.merchant.EXPECT().Observe(anything, "o2").Return(shows(payment.OrderPaid)).Once()
+		}, "place:ok place:ok canary:ok", ""},
+		"no order": {func(s *scene) {
+			s.merchant.EXPECT().Place(anything, anything, anything).Return(refused)
+		}, "canary:failed", "the order was not taken: 409"},
 		"no code": {func(s *scene) {
 			s.placing(placed())
 			s.starting(errCut)
-		}, "place:ok canary:failed", "no code was shown: no answer in time"},
+			unpaid(s)
+		}, "place:ok canary:failed", `no code was shown: no answer in time; the order reads "open"`},
 		"no payment": {func(s *scene) {
 			s.placing(placed())
 			s.starting(code("c9"))
 			s.taking("c9", providers.ErrNotPayable)
-		}, "place:ok canary:failed", "the wallet could not pay: the payment can no longer be paid"},
+			s.merchant.EXPECT().Place(anything, anything, anything).Return(refused)
+		}, "place:ok canary:failed", "the order was not taken: 409"},
 		"never paid": {func(s *scene) {
 			s.placing(placed())
 			s.starting(code("c9"))
 			s.taking("c9", nil)
-			s.merchant.EXPECT().Observe(anything, anything).Return(shows(payment.OrderOpen))
-		}, "place:ok canary:failed", "it did not read paid within 6s"},
+			unpaid(s)
+		}, "place:ok canary:failed", `it was paid for and reads "open"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
