@@ -18,7 +18,7 @@ func twoWallets() Definition {
 
 // acrossSetting is the setting of shoppers who may pay a second time elsewhere.
 func acrossSetting() Setting {
-	return Setting{Name: "across", Type: FlagSetting, Meaning: "the second payment is at another provider (false)"}
+	return Setting{Name: "across", Type: FlagSetting, Meaning: "the second payment is at another provider, where there is one (false)"}
 }
 
 // Check implements Fault.

@@ -135,15 +135,13 @@ func dealShoppers(s Scenario, systems Systems, random *rand.Rand) []Trial {
 	return trials
 }
 
-// otherFor is the second provider of a trial that pays elsewhere too.
+// otherFor is the provider with which a trial pays elsewhere: the next one, and
+// where the scenario has one provider only, that one again.
 func otherFor(s Scenario, t Trial, systems Systems) payment.ProviderName {
 	if !t.Journey.Crosses() {
 		return ""
 	}
-	if other := after(providersOf(s.Scale, systems), t.Provider); other != "" {
-		return other
-	}
-	return after(systems.Providers, t.Provider)
+	return after(providersOf(s.Scale, systems), t.Provider)
 }
 
 // shares splits a number of trials by weight, by the largest remainders; each

@@ -86,7 +86,7 @@ type Order struct {
 
 // PaysWith are the providers that the trial pays with.
 func (t Trial) PaysWith() []payment.ProviderName {
-	if t.Other == "" {
+	if t.Other == "" || t.Other == t.Provider {
 		return []payment.ProviderName{t.Provider}
 	}
 	return []payment.ProviderName{t.Provider, t.Other}

@@ -102,7 +102,7 @@ func TestThrough_LeavesWhatIsPossible(t *testing.T) {
 			require.NoError(t, err, "%s through %s", name, provider.Name)
 			for _, trial := range trialsOf(plan) {
 				require.Equal(t, provider.Name, trial.Provider)
-				require.NotEqual(t, provider.Name, trial.Other)
+				require.Equal(t, []payment.ProviderName{provider.Name}, trial.PaysWith())
 			}
 		}
 	}

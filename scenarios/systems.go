@@ -182,13 +182,9 @@ func (s Systems) providerOn(link faults.Link) payment.ProviderName {
 	return ""
 }
 
-// after is the provider that comes after one in a list, in turn; "" if there
-// is no other.
+// after is the provider that comes after one in a list, in turn.
 func after(providers []Provider, name payment.ProviderName) payment.ProviderName {
 	at := slices.IndexFunc(providers, func(p Provider) bool { return p.Name == name })
-	if len(providers) < 2 && at >= 0 || len(providers) == 0 {
-		return ""
-	}
 	return providers[(at+1)%len(providers)].Name
 }
 
