@@ -440,9 +440,8 @@ func owners(entries []journal.Entry, trials map[faults.Trial]*observed) map[stri
 		if entry.Kind != journal.OrderEntry {
 			continue
 		}
-		_, trial, _ := strings.Cut(entry.OrderKey, "-")
-		if trials[faults.Trial(trial)] != nil {
-			owner[entry.OrderID] = faults.Trial(trial)
+		if trial := driver.TrialOf(entry.OrderKey); trials[trial] != nil {
+			owner[entry.OrderID] = trial
 		}
 	}
 	return owner

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 )
@@ -117,4 +119,14 @@ func (b shopBooks) entries() []journal.Entry {
 			MerchantReference: payment.MerchantReference(h.Reference), Amount: h.Amount, Reason: h.Reason, Since: h.At})
 	}
 	return entries
+}
+
+// orderKey is the key under which a trial places an order; TrialOf reads it back
+// from the merchant's books.
+func orderKey(what string, trial faults.Trial) string { return what + "-" + string(trial) }
+
+// TrialOf is the trial that placed an order under a key.
+func TrialOf(orderKey string) faults.Trial {
+	_, trial, _ := strings.Cut(orderKey, "-")
+	return faults.Trial(trial)
 }

@@ -125,7 +125,7 @@ func (k *Walk) buyAgain(ctx context.Context) (paid bool, reason string) {
 // buyOnce places one replacement and tries to pay it.
 func (k *Walk) buyOnce(ctx context.Context, ends time.Time) (paid bool, reason string) {
 	_, replacements := k.known()
-	name := fmt.Sprintf("canary-%s-%d", k.trial.ID, len(replacements)+1)
+	name := orderKey(fmt.Sprintf("canary%d", len(replacements)+1), k.trial.ID)
 	placed := k.Merchant.Place(ctx, k.trial.ID, Order{Key: name, Shopper: "shopper-" + string(k.trial.ID),
 		Lines: k.trial.Lines, Total: k.trial.Total})
 	if placed.Outcome != journal.OK {

@@ -70,9 +70,9 @@ var errStranded = errors.New("the journey cannot go on")
 func (w *Walker) Begin(trial scenarios.Trial) *Walk {
 	k := &Walk{Walker: w, trial: trial, starts: map[int]*started{}}
 	for i, order := range trial.Orders() {
-		key := "order-" + string(trial.ID)
+		key := orderKey("order", trial.ID)
 		if i > 0 {
-			key = fmt.Sprintf("order%d-%s", i+1, trial.ID)
+			key = orderKey(fmt.Sprintf("order%d", i+1), trial.ID)
 		}
 		k.orders = append(k.orders, placed{Order: Order{Key: key, Shopper: "shopper-" + string(trial.ID), Lines: order.Lines, Total: order.Total}})
 	}

@@ -503,7 +503,7 @@ func TestWalk_ObservedPaid(t *testing.T) {
 // TestWalk_Canary buys the same again under keys of its own, tries as long as a
 // willing shopper does, and says what was in the way if it cannot.
 func TestWalk_Canary(t *testing.T) {
-	const first, second = "canary-t1-1", "canary-t1-2"
+	const first, second = "canary1-t1", "canary2-t1"
 	unpaid := func(s *scene) { s.merchant.EXPECT().Observe(anything, anything).Return(shows(payment.OrderOpen)) }
 	for name, c := range map[string]struct {
 		script func(*scene)
