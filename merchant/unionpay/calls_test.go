@@ -149,6 +149,7 @@ func TestQuery_TwoCodes(t *testing.T) {
 		"query is one too many":     {said("37"), payment.MethodCode, merchant.TradeAnswer{}},
 		"no word of the payment":    {paidPairs("00").with("origRespCode", ""), payment.MethodCode, merchant.TradeAnswer{Result: merchant.Result{Outcome: merchant.OK}, Trade: merchant.Trade{Reference: "P0000001", ProviderReference: "512611231402335616528", Standing: merchant.Deciding}}},
 		"none, yet":                 {said("34"), payment.MethodCode, merchant.TradeAnswer{Result: merchant.Result{Outcome: merchant.OK}, Trade: merchant.Trade{Reference: "P0000001", Standing: merchant.Unpaid}}},
+		"none, by the other code":   {paidPairs("34"), payment.MethodBarcode, merchant.TradeAnswer{Result: merchant.Result{Outcome: merchant.OK}, Trade: merchant.Trade{Reference: "P0000001", ProviderReference: "512611231402335616528", Standing: merchant.Deciding}}},
 		"none of a barcode":         {said("34"), payment.MethodBarcode, merchant.TradeAnswer{Result: merchant.Result{Outcome: merchant.Failed, Class: merchant.NotFound}}},
 		"none of another payment":   {said("34", "orderId", "P0000002"), payment.MethodCode, merchant.TradeAnswer{}},
 		"none of another barcode":   {said("34", "orderId", "P0000002"), payment.MethodBarcode, merchant.TradeAnswer{}},
