@@ -22,10 +22,9 @@ import (
 const TrialHeader = proxy.TrialHeader
 
 // ClientCertificateHeader carries what TLS says of a caller from the gateway,
-// which ends the TLS, to a provider that demands mutual TLS: the SHA-256 of the
-// client certificate's DER, in hexadecimal digits. The gateway sets it, and
-// removes it from anything a caller sends.
-const ClientCertificateHeader = "X-Payquake-Client-Certificate"
+// which ends the TLS, to a provider that demands mutual TLS. It is absent where
+// there is no TLS.
+const ClientCertificateHeader = proxy.ClientCertificateHeader
 
 // Provider is a mock payment provider. All methods are safe for concurrent use.
 type Provider interface {

@@ -12,12 +12,11 @@ import (
 // treated. It is safe for concurrent use; a Behaviour is guarded by its
 // provider's lock.
 type Roster struct {
-	// UsualDecline is the provider's code of a refusal for want of money.
-	UsualDecline string
+	recorder     Recorder
+	usualDecline string
 
-	recorder Recorder
-	mu       sync.Mutex
-	parts    map[faults.Trial]*cast
+	mu    sync.Mutex
+	parts map[faults.Trial]*cast
 }
 
 // cast is a trial's part, and how many payments it has begun.
@@ -26,9 +25,10 @@ type cast struct {
 	begun int
 }
 
-// NewRoster makes an empty roster.
-func NewRoster(recorder Recorder) *Roster {
-	return &Roster{recorder: recorder, parts: map[faults.Trial]*cast{}}
+// NewRoster makes an empty roster of a provider whose code of a refusal for want
+// of money is usualDecline.
+func NewRoster(recorder Recorder, usualDecline string) *Roster {
+	return &Roster{recorder: recorder, usualDecline: usualDecline, parts: map[faults.Trial]*cast{}}
 }
 
 // Cast enters a trial.
@@ -60,7 +60,7 @@ func (r *Roster) Heal(trials []faults.Trial) {
 // Next is how the provider behaves towards the trial's next payment. The last
 // conduct holds for all further ones; without any it is the usual one.
 func (r *Roster) Next(trial faults.Trial) *Behaviour {
-	behaviour := &Behaviour{trial: trial, recorder: r.recorder, usualDecline: r.UsualDecline, fired: map[string]bool{}}
+	behaviour := &Behaviour{trial: trial, recorder: r.recorder, usualDecline: r.usualDecline, fired: map[string]bool{}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.parts[trial]

@@ -20,7 +20,7 @@ func (f *fired) Record(_ context.Context, _ faults.Trial, record journal.Record)
 // of a conduct reports its own pin, once.
 func TestRoster_ConductsInOrderAndPinsOnce(t *testing.T) {
 	var seen fired
-	roster, ctx := NewRoster(&seen), t.Context()
+	roster, ctx := NewRoster(&seen, "usual"), t.Context()
 	roster.Cast(Part{Trial: "t1", Conducts: []faults.Conduct{
 		{QueryLag: 2, UnknownOutcome: true}, {Decline: "NO", Declines: 2, NotifyNever: true}},
 		Pins: []map[string]string{{"query-lag": "p1", "unknown-outcome": "p2"}, {"decline": "p3"}}})

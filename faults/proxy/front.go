@@ -69,7 +69,7 @@ func (f *Front) serve(conn net.Conn) {
 }
 
 // clientCertificate is the fingerprint of the certificate that a caller proved to
-// have, "" if it has none or does not speak TLS.
+// have, NoClientCertificate if none, "" if it does not speak TLS.
 func clientCertificate(conn net.Conn) string {
 	secured, is := conn.(*tls.Conn)
 	if !is {
@@ -77,7 +77,7 @@ func clientCertificate(conn net.Conn) string {
 	}
 	shown := secured.ConnectionState().PeerCertificates
 	if len(shown) == 0 {
-		return ""
+		return NoClientCertificate
 	}
 	sum := sha256.Sum256(shown[0].Raw)
 	return hex.EncodeToString(sum[:])

@@ -43,7 +43,7 @@ func TestFront_TellsTheCallersCertificate(t *testing.T) {
 	require.NoError(t, err)
 	defer front.Close()
 	sum := sha256.Sum256(client.Certificate[0])
-	for name, shown := range map[string][]tls.Certificate{"": nil, hex.EncodeToString(sum[:]): {client}} {
+	for name, shown := range map[string][]tls.Certificate{NoClientCertificate: nil, hex.EncodeToString(sum[:]): {client}} {
 		// The name is checked by hand: the certificate is nobody's but this test's.
 		calls := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: shown},

@@ -24,8 +24,12 @@ const TrialHeader = "Payquake-Trial"
 
 // ClientCertificateHeader tells a callee of payquake's own which certificate a
 // caller proved to have in the TLS handshake: the SHA-256 of its DER, in lower
-// case hexadecimal. Whatever a caller writes there is removed.
+// case hexadecimal, or NoClientCertificate. A link without TLS says nothing, and
+// whatever a caller writes there is removed.
 const ClientCertificateHeader = "Payquake-Client-Certificate"
+
+// NoClientCertificate says of a caller over TLS that it showed no certificate.
+const NoClientCertificate = "none"
 
 // OperationHeader is how payquake's own driver names the operation of a call on
 // the merchant's API, whose paths are the merchant's own. No merchant ever

@@ -38,9 +38,8 @@ type Terms struct {
 // Open opens an office with empty books.
 func Open(terms Terms, ports providers.Ports) *Office {
 	book, agenda := ledger.NewBook(terms.Name, ports.Recorder, ports.Clock), ledger.NewAgenda(ports.Clock)
-	roster := providers.NewRoster(ports.Recorder)
-	roster.UsualDecline = terms.UsualDecline
-	return &Office{Book: book, Agenda: agenda, Outbox: ledger.NewOutbox(agenda, book, terms.Calendar, terms.Patience), Roster: roster}
+	return &Office{Book: book, Agenda: agenda, Outbox: ledger.NewOutbox(agenda, book, terms.Calendar, terms.Patience),
+		Roster: providers.NewRoster(ports.Recorder, terms.UsualDecline)}
 }
 
 // Cast implements providers.Provider.

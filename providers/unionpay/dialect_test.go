@@ -273,6 +273,7 @@ func (l line) kinds() map[string]subject {
 	queryID := string(l.answer(queried).ProviderReference)
 	refund := l.exchange(back, l.undoing("04", "refund0001", queryID, "4321", "origOrderId", "order0001"))
 	l.hurry()
+	refunded := exchange{request: l.deliveries(2)[1]} // before the scan is notified too
 	scan := l.exchange(back, l.order("06", "order0002", "qrNo", l.barcode(), "txnAmt", "4321"))
 	return map[string]subject{
 		"create":               {created, encoded, false, back},
@@ -281,7 +282,7 @@ func (l line) kinds() map[string]subject {
 		"refund answer":        {refund, plain, true, ""},
 		"query answer":         {queried, plain, true, ""},
 		"payment notification": {notified, encoded, false, ""},
-		"refund notification":  {exchange{request: l.deliveries(2)[1]}, encoded, false, ""},
+		"refund notification":  {refunded, encoded, false, ""},
 	}
 }
 

@@ -98,7 +98,7 @@ func (p *Provider) charge(c call, o *order, shown *code) *failure {
 		if !errors.Is(err, ledger.ErrNotEnough) {
 			return systemError()
 		}
-		if err := p.book.Decline(c.ctx, o.key, "NOT_ENOUGH"); err != nil {
+		if err := p.Book.Decline(c.ctx, o.key, "NOT_ENOUGH"); err != nil {
 			return systemError()
 		}
 		return coded(0, "NOT_ENOUGH")

@@ -127,7 +127,7 @@ func (p *Provider) createCombined(c call, asked combinedAsk) (*order, *failure) 
 	}
 	for _, sub := range whole.subs {
 		intent := ledger.Intent{Key: sub.key, Method: sub.scene.method(), Amount: sub.amount()}
-		if _, err := p.book.Begin(c.ctx, c.trial, intent); err != nil {
+		if _, err := p.Book.Begin(c.ctx, c.trial, intent); err != nil {
 			return nil, systemError()
 		}
 	}
@@ -177,7 +177,7 @@ func (p *Provider) captureCombined(ctx context.Context, whole *order, payer faul
 
 // mayCapture finds whatever would stop one of the captures.
 func (p *Provider) mayCapture(whole *order, payer faults.Trial) error {
-	balance, err := p.book.Balance(payer)
+	balance, err := p.Book.Balance(payer)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (p *Provider) mayCapture(whole *order, payer faults.Trial) error {
 		return fmt.Errorf("%s from a wallet with %s: %w", whole.amount(), balance, ledger.ErrNotEnough)
 	}
 	for _, sub := range whole.subs {
-		known, err := p.book.Payment(sub.key)
+		known, err := p.Book.Payment(sub.key)
 		if err != nil {
 			return err
 		}

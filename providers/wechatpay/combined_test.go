@@ -230,7 +230,7 @@ func TestCombined_TimeClosesAllSubOrders(t *testing.T) {
 		require.Equal(t, []string{stateClosed, stateClosed}, b.queryCombined("whole-0001").states())
 		_, err := b.provider.Pay(t.Context(), "t1", code)
 		require.ErrorIs(t, err, providers.ErrNotPayable)
-		known, err := b.provider.book.Payment(ledger.Key{Account: b.merchant.MchID, Reference: "whole-0001-2"})
+		known, err := b.provider.Book.Payment(ledger.Key{Account: b.merchant.MchID, Reference: "whole-0001-2"})
 		require.NoError(t, err)
 		require.Equal(t, payment.Closed, known.State)
 	})
@@ -271,8 +271,8 @@ func TestCombined_NotificationAndRefundsOfEachMerchant(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.EqualValues(t, full-61, b.balance())
 		require.Len(t, b.sent(), 3, "each refund is told")
-		require.Equal(t, payment.Fen(61), b.provider.book.Holdings(ledger.MerchantAccount(b.merchant.MchID)))
-		require.Equal(t, payment.Fen(0), b.provider.book.Holdings(ledger.MerchantAccount(other.MchID)))
+		require.Equal(t, payment.Fen(61), b.provider.Book.Holdings(ledger.MerchantAccount(b.merchant.MchID)))
+		require.Equal(t, payment.Fen(0), b.provider.Book.Holdings(ledger.MerchantAccount(other.MchID)))
 		require.NoError(t, b.provider.Audit())
 	})
 }
@@ -357,7 +357,7 @@ func TestCombined_AllOrNothing(t *testing.T) {
 		if rapid.Bool().Draw(r, "one sub order has ended") {
 			victim := rapid.IntRange(1, len(amounts)).Draw(r, "which")
 			key := ledger.Key{Account: b.merchant.MchID, Reference: payment.MerchantReference(fmt.Sprintf("whole-0001-%d", victim))}
-			if err := b.provider.book.Close(t.Context(), key, "by the test"); err != nil {
+			if err := b.provider.Book.Close(t.Context(), key, "by the test"); err != nil {
 				r.Fatal(err)
 			}
 			total = 1 << 60 // never payable

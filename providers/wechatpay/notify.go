@@ -164,7 +164,7 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 		}
 		return p.deliver(ctx, notification, n, to, sent)
 	}
-	p.outbox.Send(notification)
+	p.Outbox.Send(notification)
 }
 
 // deliver signs and sends. The HTTP status alone acknowledges: a 200 whose

@@ -65,12 +65,6 @@ type Options struct {
 	// AllowUnknownMembers accepts JSON members that the API does not have (§3).
 	// Default: PARAM_ERROR.
 	AllowUnknownMembers bool `json:"allowUnknownMembers,omitempty"`
-	// RequireClientCertificate refuses v2 calls under /secapi without the
-	// merchant's certificate (§3.6 mutual TLS), which the gateway reports in
-	// providers.ClientCertificateHeader. The refusal's page is nginx's usual one
-	// (not verified). Default: not demanded, because a run without TLS has no
-	// client certificates.
-	RequireClientCertificate bool `json:"requireClientCertificate,omitempty"`
 	// CommunicationCodes puts an err_code into v2 answers whose return_code is
 	// FAIL, since §3.6 lists such codes (SIGNERROR, LACK_PARAMS). Default: only
 	// return_msg (§2.8).

@@ -127,13 +127,13 @@ func (p *Provider) adopt(o *order, trial faults.Trial) {
 	if o.trial != "" || trial == "" {
 		return
 	}
-	o.trial, o.behaviour = trial, p.roster.Next(trial)
+	o.trial, o.behaviour = trial, p.Roster.Next(trial)
 	if o.subs == nil {
-		p.book.Assign(o.key, trial)
+		p.Book.Assign(o.key, trial)
 	}
 	for _, sub := range o.subs {
 		sub.trial, sub.behaviour = o.trial, o.behaviour
-		p.book.Assign(sub.key, trial)
+		p.Book.Assign(sub.key, trial)
 	}
 }
 
@@ -153,7 +153,7 @@ func (p *Provider) age(ctx context.Context, o *order) {
 	now := p.ports.Clock.Now()
 	switch {
 	case o.state == stateUserPaying && now.Sub(o.asked) >= passwordLife:
-		if _, err := p.book.Reverse(ctx, o.key); err == nil {
+		if _, err := p.Book.Reverse(ctx, o.key); err == nil {
 			o.state, o.awaiting = stateRevoked, nil
 		}
 	case o.state == stateNotPay && now.Sub(o.created) >= orderLife:
@@ -170,7 +170,7 @@ func (p *Provider) end(ctx context.Context, o *order, reason string) error {
 		ending = []*order{o}
 	}
 	for _, each := range ending {
-		if err := p.book.Close(ctx, each.key, reason); err != nil {
+		if err := p.Book.Close(ctx, each.key, reason); err != nil {
 			return fmt.Errorf("end order %s: %w", each.key.Reference, err)
 		}
 		each.state = stateClosed
@@ -202,7 +202,7 @@ func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) er
 // take moves the money of one order of the book, and tells nobody.
 func (p *Provider) take(ctx context.Context, o *order, payer faults.Trial) error {
 	reference := payment.ProviderReference(newTransactionID(p.ports.Clock.Now()))
-	paid, err := p.book.Capture(ctx, o.key, payer, reference)
+	paid, err := p.Book.Capture(ctx, o.key, payer, reference)
 	if err != nil {
 		return fmt.Errorf("capture order %s: %w", o.key.Reference, err)
 	}

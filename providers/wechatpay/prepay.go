@@ -132,7 +132,7 @@ func (p *Provider) create(c call, asked orderParams, print [sha256.Size]byte) (*
 	o := &order{key: key, account: c.account, scene: c.route.scene, params: asked, print: print,
 		created: p.ports.Clock.Now(), state: stateNotPay}
 	intent := ledger.Intent{Key: key, Method: c.route.scene.method(), Amount: o.amount()}
-	if _, err := p.book.Begin(c.ctx, c.trial, intent); err != nil {
+	if _, err := p.Book.Begin(c.ctx, c.trial, intent); err != nil {
 		return nil, systemError()
 	}
 	p.orders[key] = o

@@ -171,7 +171,7 @@ func (p *Provider) undo(c call, o *order) *failure {
 	}
 	p.age(c.ctx, o)
 	p.captureLate(c, o)
-	undone, err := p.book.Reverse(c.ctx, o.key)
+	undone, err := p.Book.Reverse(c.ctx, o.key)
 	if errors.Is(err, ledger.ErrRefunded) {
 		return invalid("订单已发起退款，不支持撤销")
 	}

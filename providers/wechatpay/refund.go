@@ -106,15 +106,15 @@ func mismatchedRefund() *failure {
 func (p *Provider) accept(c call, o *order, asked refundParams) (ledger.Refund, bool, *failure) {
 	now := p.ports.Clock.Now()
 	key := ledger.RefundKey{Account: o.key.Account, Reference: payment.RefundReference(asked.OutRefundNo)}
-	if _, err := p.book.RefundOf(key); err != nil {
+	if _, err := p.Book.RefundOf(key); err != nil {
 		if now.Sub(o.refunded) < p.options.RefundSpacing.Std() {
 			return ledger.Refund{}, false, coded(0, "FREQUENCY_LIMITED")
 		}
-		if known, err := p.book.Payment(o.key); err == nil && known.Refunds >= maxRefunds {
+		if known, err := p.Book.Payment(o.key); err == nil && known.Refunds >= maxRefunds {
 			return ledger.Refund{}, false, invalid("部分退款次数超过限制")
 		}
 	}
-	accepted, fresh, err := p.book.Refund(c.ctx, ledger.RefundRequest{Payment: o.key, Reference: key.Reference,
+	accepted, fresh, err := p.Book.Refund(c.ctx, ledger.RefundRequest{Payment: o.key, Reference: key.Reference,
 		Amount: payment.Fen(asked.Amount.Refund), ProviderReference: newRefundID(now)})
 	switch {
 	case errors.Is(err, ledger.ErrMismatch):
@@ -129,7 +129,7 @@ func (p *Provider) accept(c call, o *order, asked refundParams) (ledger.Refund, 
 
 // beyond tells a fully refunded order from one that has too little left.
 func (p *Provider) beyond(o *order) *failure {
-	if known, err := p.book.Payment(o.key); err == nil && known.Refunding == known.Amount {
+	if known, err := p.Book.Payment(o.key); err == nil && known.Refunding == known.Amount {
 		return invalid("订单已全额退款")
 	}
 	return invalid("申请退款金额大于订单可退金额")
@@ -140,7 +140,7 @@ func (p *Provider) begin(ctx context.Context, o *order, accepted ledger.Refund, 
 	o.state, o.refunded = stateRefund, p.ports.Clock.Now()
 	p.refunds[accepted.RefundKey] = &refund{order: o, notifyURL: notifyURL}
 	asked := trace.SpanContextFromContext(ctx)
-	p.agenda.After(o.trial, p.delay, func(ctx context.Context) {
+	p.Agenda.After(o.trial, p.delay, func(ctx context.Context) {
 		p.finish(trace.ContextWithSpanContext(ctx, asked), accepted.RefundKey)
 	})
 }
@@ -149,7 +149,7 @@ func (p *Provider) begin(ctx context.Context, o *order, accepted ledger.Refund, 
 func (p *Provider) finish(ctx context.Context, key ledger.RefundKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	done, err := p.book.Finish(ctx, key)
+	done, err := p.Book.Finish(ctx, key)
 	if err != nil {
 		return // the book never took it: it was not accepted
 	}
@@ -161,7 +161,7 @@ func (p *Provider) queryRefund(c call) (reply, *failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := ledger.RefundKey{Account: c.account.MchID, Reference: payment.RefundReference(c.route.number)}
-	known, err := p.book.RefundOf(key)
+	known, err := p.Book.RefundOf(key)
 	if err != nil {
 		return reply{}, resourceNotExists("退款单不存在")
 	}

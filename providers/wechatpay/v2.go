@@ -50,14 +50,18 @@ type callV2 struct {
 // serveV2 answers a v2 request. But for a missing certificate the status is
 // always 200 (§2.8).
 func (p *Provider) serveV2(r *http.Request, found route, body []byte) *proxy.Answer {
-	if found.mutual && p.options.RequireClientCertificate {
-		if refused := p.checkCertificate(r.Header.Get(providers.ClientCertificateHeader)); refused != "" {
+	certificate := r.Header.Get(providers.ClientCertificateHeader)
+	if found.mutual && certificate != "" {
+		if refused := p.checkCertificate(certificate); refused != "" {
 			return p.desk.nginx(refused)
 		}
 	}
 	c, refused := p.proven(r, body)
 	if refused != nil {
 		return p.desk.badV2(c, refused, nil)
+	}
+	if found.mutual && certificate != "" && !c.account.owns(certificate) {
+		return p.desk.badV2(c, coded(200, "CERT_ERROR"), nil)
 	}
 	c.route = found
 	given, refused := p.actV2(&c)
@@ -68,9 +72,9 @@ func (p *Provider) serveV2(r *http.Request, found route, body []byte) *proxy.Ans
 }
 
 // checkCertificate says as nginx does why a client's certificate will not do:
-// there is none, or no merchant has it.
+// there is none, or no merchant has it. Without TLS nobody asks (§3.6).
 func (p *Provider) checkCertificate(fingerprint string) string {
-	if fingerprint == "" {
+	if fingerprint == proxy.NoClientCertificate {
 		return "No required SSL certificate was sent"
 	}
 	for _, who := range p.ring.merchants {
@@ -117,10 +121,6 @@ func (p *Provider) proven(r *http.Request, body []byte) (callV2, *failure) {
 		return c, coded(200, "SIGNERROR")
 	}
 	c.account = who
-	certificate := r.Header.Get(providers.ClientCertificateHeader)
-	if p.options.RequireClientCertificate && strings.HasPrefix(c.target, "/secapi/") && !who.owns(certificate) {
-		return c, coded(200, "CERT_ERROR")
-	}
 	return c, nil
 }
 

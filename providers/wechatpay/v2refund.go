@@ -93,7 +93,7 @@ func (p *Provider) refundsV2(c *callV2) (*order, []ledger.Refund) {
 	var of *order
 	var found []ledger.Refund
 	for key, wired := range p.refunds {
-		known, err := p.book.RefundOf(key)
+		known, err := p.Book.RefundOf(key)
 		if err != nil || wired.order.account != c.account || !c.names(wired.order, known) {
 			continue
 		}

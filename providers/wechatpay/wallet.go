@@ -24,7 +24,7 @@ type code struct {
 func (p *Provider) Barcode(_ context.Context, trial faults.Trial) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.roster.Knows(trial) {
+	if !p.Roster.Knows(trial) {
 		return "", fmt.Errorf("show a barcode of %s: %w", trial, providers.ErrUnknownPart)
 	}
 	shown := newAuthCode()
@@ -79,13 +79,13 @@ func (p *Provider) Cancel(ctx context.Context, trial faults.Trial, text string) 
 		return nil
 	}
 	o.state, o.awaiting = statePayError, nil
-	return p.book.Decline(ctx, o.key, "cancelled by the shopper")
+	return p.Book.Decline(ctx, o.key, "cancelled by the shopper")
 }
 
 // scan finds what a code stands for and checks that this shopper may pay it
 // now. The lock is held.
 func (p *Provider) scan(ctx context.Context, trial faults.Trial, text string) (*code, *order, error) {
-	if !p.roster.Knows(trial) {
+	if !p.Roster.Knows(trial) {
 		return nil, nil, fmt.Errorf("%s: %w", trial, providers.ErrUnknownPart)
 	}
 	found, err := p.read(text)
@@ -122,7 +122,7 @@ func (p *Provider) scan(ctx context.Context, trial faults.Trial, text string) (*
 func (p *Provider) refuses(ctx context.Context, o *order) string {
 	code := o.behaviour.Refuses(ctx)
 	if code != "" && o.scene == codepay {
-		if err := p.book.Decline(ctx, o.key, code); err != nil {
+		if err := p.Book.Decline(ctx, o.key, code); err != nil {
 			return "SYSTEM_ERROR"
 		}
 	}
