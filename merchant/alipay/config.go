@@ -7,15 +7,13 @@ package alipay
 
 import (
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/internal/clients"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -79,74 +77,17 @@ func New(config Config, publicURL string, client *http.Client, clock merchant.Cl
 	if (config.AppCertSN == "") != (config.RootCertSN == "") || (config.AppCertSN == "") != (config.PublicCertSN == "") {
 		return nil, fmt.Errorf("%w: certificate mode needs app_cert_sn, root_cert_sn and public_cert_sn", ErrConfig)
 	}
-	if parsed, err := url.Parse(config.GatewayURL); err != nil || parsed.Host == "" {
-		return nil, fmt.Errorf("%w: gateway_url %q is not an absolute URL", ErrConfig, config.GatewayURL)
+	if err := clients.CheckURL(config.GatewayURL); err != nil {
+		return nil, fmt.Errorf("%w: gateway_url %w", ErrConfig, err)
 	}
-	key, err := privateKey(config.PrivateKeyPEM)
+	key, err := clients.PrivateKey(config.PrivateKeyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: private key: %w", ErrConfig, err)
 	}
-	theirs, err := publicKey(config.PublicKeyPEM)
+	theirs, err := clients.PublicKey(config.PublicKeyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: public key: %w", ErrConfig, err)
 	}
 	return &Client{config: config, notifyURL: strings.TrimSuffix(publicURL, "/") + "/notify/" + string(Name),
-		key: key, theirs: theirs, http: withoutRedirects(client), clock: clock}, nil
-}
-
-// withoutRedirects returns answers as they are: following one would hand a
-// signed charge, barcode included, to whom it was not signed for.
-func withoutRedirects(client *http.Client) *http.Client {
-	if client == nil {
-		client = http.DefaultClient
-	}
-	own := *client
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
-}
-
-var errNoPEM = errors.New("no PEM block")
-
-func privateKey(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errNoPEM
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse PKCS #8: %w", err)
-	}
-	key, isRSA := parsed.(*rsa.PrivateKey)
-	if !isRSA {
-		return nil, fmt.Errorf("%T is not an RSA key", parsed)
-	}
-	return key, nil
-}
-
-func publicKey(text string) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errNoPEM
-	}
-	var parsed any
-	if block.Type == "CERTIFICATE" {
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("parse certificate: %w", err)
-		}
-		parsed = certificate.PublicKey
-	} else {
-		var err error
-		if parsed, err = x509.ParsePKIXPublicKey(block.Bytes); err != nil {
-			return nil, fmt.Errorf("parse public key: %w", err)
-		}
-	}
-	key, isRSA := parsed.(*rsa.PublicKey)
-	if !isRSA {
-		return nil, fmt.Errorf("%T is not an RSA key", parsed)
-	}
-	return key, nil
+		key: key, theirs: theirs, http: clients.WithoutRedirects(client), clock: clock}, nil
 }

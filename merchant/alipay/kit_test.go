@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/internal/clients"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -58,7 +59,7 @@ func testKey(tb testing.TB, name string) (*rsa.PrivateKey, string) {
 	tb.Helper()
 	text, err := os.ReadFile("testdata/TEST-ONLY-" + name + ".pem")
 	require.NoError(tb, err)
-	key, err := privateKey(string(text))
+	key, err := clients.PrivateKey(string(text))
 	require.NoError(tb, err)
 	return key, string(text)
 }

@@ -8,14 +8,13 @@ package unionpay
 import (
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/internal/clients"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -73,44 +72,17 @@ func New(config Config, publicURL string, client *http.Client, clock merchant.Cl
 			return nil, fmt.Errorf("%w: %s is missing", ErrConfig, name)
 		}
 	}
-	if parsed, err := url.Parse(config.BaseURL); err != nil || parsed.Host == "" {
-		return nil, fmt.Errorf("%w: base_url %q is not an absolute URL", ErrConfig, config.BaseURL)
+	if err := clients.CheckURL(config.BaseURL); err != nil {
+		return nil, fmt.Errorf("%w: base_url %w", ErrConfig, err)
 	}
-	key, err := privateKey(config.PrivateKeyPEM)
+	key, err := clients.PrivateKey(config.PrivateKeyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: private key: %w", ErrConfig, err)
 	}
 	c := &Client{config: config, base: strings.TrimSuffix(config.BaseURL, "/"), public: strings.TrimSuffix(publicURL, "/"),
-		key: key, roots: x509.NewCertPool(), middle: x509.NewCertPool(), http: withoutRedirects(client), clock: clock}
+		key: key, roots: x509.NewCertPool(), middle: x509.NewCertPool(), http: clients.WithoutRedirects(client), clock: clock}
 	if !c.roots.AppendCertsFromPEM([]byte(config.RootPEM)) || !c.middle.AppendCertsFromPEM([]byte(config.MiddlePEM)) {
 		return nil, fmt.Errorf("%w: root_pem or middle_pem holds no certificate", ErrConfig)
 	}
 	return c, nil
-}
-
-// withoutRedirects returns answers as they are: the redirect to the cashier is
-// the shopper's to follow.
-func withoutRedirects(client *http.Client) *http.Client {
-	if client == nil {
-		client = http.DefaultClient
-	}
-	own := *client
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
-}
-
-func privateKey(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errors.New("no PEM block")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse PKCS #8: %w", err)
-	}
-	key, isRSA := parsed.(*rsa.PrivateKey)
-	if !isRSA {
-		return nil, fmt.Errorf("%T is not an RSA key", parsed)
-	}
-	return key, nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/internal/clients"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -93,7 +94,7 @@ type signer struct {
 // provider signs with the key of the vectors.
 func provider(tb testing.TB) signer {
 	tb.Helper()
-	key, err := privateKey(file(tb, "key"))
+	key, err := clients.PrivateKey(file(tb, "key"))
 	require.NoError(tb, err)
 	return signer{key, file(tb, "certificate")}
 }

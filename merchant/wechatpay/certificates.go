@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/payquake/payquake/merchant/internal/clients"
 )
 
 // knownKey is one of the provider's keys with the time it is good for; a zero
@@ -148,7 +150,7 @@ func (c *Client) readCertificates(body []byte) (map[string]knownKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open certificate %.64q: %w", entry.SerialNo, err)
 		}
-		public, err := parsePublicKey(string(text))
+		public, err := clients.PublicKey(string(text))
 		if err != nil {
 			return nil, fmt.Errorf("read certificate %.64q: %w", entry.SerialNo, err)
 		}

@@ -6,17 +6,14 @@ package wechatpay
 
 import (
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/internal/clients"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -96,13 +93,13 @@ func New(config Config, publicURL string, client *http.Client, clock merchant.Cl
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	key, err := parsePrivateKey(config.PrivateKeyPEM)
+	key, err := clients.PrivateKey(config.PrivateKeyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: private key: %w", ErrConfig, err)
 	}
 	known := map[string]knownKey{}
 	if config.PublicKeyPEM != "" {
-		public, err := parsePublicKey(config.PublicKeyPEM)
+		public, err := clients.PublicKey(config.PublicKeyPEM)
 		if err != nil {
 			return nil, fmt.Errorf("%w: public key: %w", ErrConfig, err)
 		}
@@ -113,20 +110,9 @@ func New(config Config, publicURL string, client *http.Client, clock merchant.Cl
 		notifyURL: strings.TrimSuffix(publicURL, "/") + "/notify/" + string(Name),
 		signer:    &signer{merchantID: config.MerchantID, serial: config.SerialNumber, key: key, clock: clock},
 		keys:      &keys{known: known},
-		http:      withoutRedirects(client), clock: clock,
+		http:      clients.WithoutRedirects(client), clock: clock,
 	}
 	return c, nil
-}
-
-// withoutRedirects returns answers as they are: following one would send a
-// signed request to whom it was not signed for.
-func withoutRedirects(client *http.Client) *http.Client {
-	if client == nil {
-		client = http.DefaultClient
-	}
-	own := *client
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
 }
 
 func (c Config) check() error {
@@ -140,8 +126,8 @@ func (c Config) check() error {
 	if len(c.APIv3Key) != 32 {
 		return fmt.Errorf("%w: apiv3_key has %d bytes, wants 32", ErrConfig, len(c.APIv3Key))
 	}
-	if parsed, err := url.Parse(c.BaseURL); err != nil || parsed.Host == "" {
-		return fmt.Errorf("%w: base_url %q is not an absolute URL", ErrConfig, c.BaseURL)
+	if err := clients.CheckURL(c.BaseURL); err != nil {
+		return fmt.Errorf("%w: base_url %w", ErrConfig, err)
 	}
 	switch c.Mode {
 	case ModeCertificates:
@@ -154,52 +140,6 @@ func (c Config) check() error {
 	default:
 		return fmt.Errorf("%w: mode %q is neither certificates nor public-key", ErrConfig, c.Mode)
 	}
-}
-
-func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errors.New("no PEM block")
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse PKCS #8: %w", err)
-	}
-	key, isRSA := parsed.(*rsa.PrivateKey)
-	if !isRSA {
-		return nil, fmt.Errorf("%T is not an RSA key", parsed)
-	}
-	return key, nil
-}
-
-func parsePublicKey(text string) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, errors.New("no PEM block")
-	}
-	if block.Type == "CERTIFICATE" {
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("parse certificate: %w", err)
-		}
-		return asRSA(certificate.PublicKey)
-	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse public key: %w", err)
-	}
-	return asRSA(parsed)
-}
-
-func asRSA(key any) (*rsa.PublicKey, error) {
-	public, isRSA := key.(*rsa.PublicKey)
-	if !isRSA {
-		return nil, fmt.Errorf("%T is not an RSA key", key)
-	}
-	return public, nil
 }
 
 // KeepCertificates fetches the platform certificates now and then every so

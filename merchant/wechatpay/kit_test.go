@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/merchant/internal/clients"
 )
 
 // The account of the vectors; all of it is TEST-ONLY.
@@ -54,7 +55,7 @@ func testConfig(tb testing.TB, base string) Config {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	key, err := parsePrivateKey(string(text))
+	key, err := clients.PrivateKey(string(text))
 	if err != nil {
 		tb.Fatal(err)
 	}

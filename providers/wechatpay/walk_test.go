@@ -115,7 +115,7 @@ func TestWalk_HundredsOfTrialsAtOnce(t *testing.T) {
 		group.Go(func() { walk(t, config, wire.URL, provider, i) })
 	}
 	group.Wait()
-	require.Eventually(t, func() bool { return len(provider.Outstanding()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(provider.Outstanding()) == 0 }, 60*time.Second, 10*time.Millisecond)
 	require.NoError(t, provider.Close())
 	require.NoError(t, provider.Audit())
 	require.Len(t, s.paid, trials)
@@ -182,7 +182,7 @@ func TestWalk_Combined(t *testing.T) {
 	_, err = provider.Pay(t.Context(), "t1", placed["code_url"])
 	require.NoError(t, err)
 	post(t, b, wire.URL, "t1", refundPath, refundBody("whole-0001-1", "r1", 101))
-	require.Eventually(t, func() bool { return len(provider.Outstanding()) == 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(provider.Outstanding()) == 0 }, 60*time.Second, 10*time.Millisecond)
 	require.NoError(t, provider.Close())
 	require.Positive(t, s.paid["whole-0001"])
 	require.Len(t, s.paid, 1)
