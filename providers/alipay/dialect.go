@@ -43,13 +43,7 @@ func NewDialect(config Config) (*Dialect, error) {
 	made := &Dialect{ring: ring, clock: clock.System{}, private: map[string]*rsa.PrivateKey{},
 		notifyAt: map[string]string{}}
 	made.desk = desk{ring, made.clock}
-	made.stranger = sync.OnceValues(func() (*keys.Signer, error) {
-		key, err := keys.GenerateFast()
-		if err != nil {
-			return nil, err
-		}
-		return key.Signer()
-	})
+	made.stranger = sync.OnceValues(keys.Stranger)
 	for _, merchant := range config.Merchants {
 		if merchant.PrivateKey == "" {
 			continue

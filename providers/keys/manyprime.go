@@ -185,3 +185,13 @@ func (s *Signer) power(message *big.Int) *big.Int {
 	}
 	return result
 }
+
+// Stranger makes a key that no party of a run knows. It fails as GenerateFast
+// does.
+func Stranger() (*Signer, error) {
+	key, err := GenerateFast()
+	if err != nil {
+		return nil, err
+	}
+	return key.Signer()
+}
