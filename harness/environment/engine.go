@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -99,8 +100,11 @@ func bootID() string {
 // in-memory archive, so that no registry is asked. It is built once per binary.
 func buildImage(ctx context.Context, provider *testcontainers.DockerProvider, program string, tell func(string)) (string, error) {
 	binary, err := os.ReadFile(program)
+	if err == nil {
+		err = checkStandalone(binary)
+	}
 	if err != nil {
-		return "", fmt.Errorf("build image: %w", err)
+		return "", fmt.Errorf("build image from %s: %w", program, err)
 	}
 	sum := sha256.Sum256(binary)
 	tag := hex.EncodeToString(sum[:6])
@@ -119,6 +123,25 @@ func buildImage(ctx context.Context, provider *testcontainers.DockerProvider, pr
 		return "", fmt.Errorf("build image: %w", err)
 	}
 	return image, nil
+}
+
+// ErrNotStandalone is a payquake binary that no container can run by itself.
+var ErrNotStandalone = errors.New("the binary does not run in an empty image; build it with CGO_ENABLED=0 for linux (make build)")
+
+// checkStandalone fails with ErrNotStandalone unless a binary is an ELF file
+// that needs no loader: an empty image has none, and the engine's own message
+// for that is "no such file".
+func checkStandalone(binary []byte) error {
+	file, err := elf.NewFile(bytes.NewReader(binary))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotStandalone, err)
+	}
+	for _, segment := range file.Progs {
+		if segment.Type == elf.PT_INTERP {
+			return fmt.Errorf("%w: it is linked dynamically", ErrNotStandalone)
+		}
+	}
+	return nil
 }
 
 // dockerfile has a folder that the merchant may write to. Being part of the

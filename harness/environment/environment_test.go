@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -246,6 +248,28 @@ func TestImageContext(t *testing.T) {
 	require.Equal(t, int64(0o755), modes["payquake"])
 	require.True(t, strings.HasPrefix(dockerfile, "FROM scratch\n"))
 	require.NotContains(t, dockerfile, "syntax=", "that would pull a frontend")
+}
+
+// TestCheckStandalone: a binary that needs a loader, or is none for Linux, is
+// refused with the remedy before any container starts.
+func TestCheckStandalone(t *testing.T) {
+	require.NoError(t, checkStandalone(elfOf(elf.PT_LOAD)))
+	require.ErrorContains(t, checkStandalone(elfOf(elf.PT_INTERP)), "linked dynamically")
+	require.ErrorIs(t, checkStandalone(elfOf(elf.PT_INTERP)), ErrNotStandalone)
+	require.ErrorIs(t, checkStandalone([]byte("\xcf\xfa\xed\xfe, from a Mac")), ErrNotStandalone)
+}
+
+// elfOf is the smallest ELF file with one segment.
+func elfOf(segment elf.ProgType) []byte {
+	header := elf.Header64{Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1, Shentsize: 64}
+	copy(header.Ident[:], elf.ELFMAG)
+	header.Ident[elf.EI_CLASS], header.Ident[elf.EI_DATA], header.Ident[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)
+	var out bytes.Buffer
+	for _, part := range []any{header, elf.Prog64{Type: uint32(segment)}} {
+		_ = binary.Write(&out, binary.LittleEndian, part) // a buffer takes everything
+	}
+	return out.Bytes()
 }
 
 // TestOpen_UnknownName: an environment that does not exist starts nothing.
