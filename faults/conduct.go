@@ -23,6 +23,7 @@ type Conduct struct {
 	Declines int
 	Decline  string
 	// CaptureBeforeClose captures from the shopper's wallet in the instant
-	// before the merchant's close (or reverse) is acted on.
+	// before the merchant's close (or reverse) is acted on; where there is no
+	// close, at the end of the payment's time.
 	CaptureBeforeClose bool
 }

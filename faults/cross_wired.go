@@ -4,8 +4,8 @@ import "errors"
 
 // CrossWired puts another payment's reference in the place of a message's own,
 // and signs it again: a provider's answer, or its notification, about the
-// wrong payment. It is a lie wherever it is pinned. The other payment is one
-// of the same trial that began before.
+// wrong payment. It is a lie wherever it is pinned. The other payment is the
+// latest one of the same trial at the same provider.
 type CrossWired struct{}
 
 func crossWired() Definition {
@@ -29,7 +29,7 @@ func (*CrossWired) CheckPlace(operation Operation, leg Leg) error {
 
 var errCrossWired = errors.New("it is for what a provider says: the answer of a query, or the request of a notification")
 
-// ClassOn says what the change is where it is pinned.
+// ClassOn says that it is a lie everywhere.
 func (*CrossWired) ClassOn(Operation, Leg) Class { return Lie }
 
 // Bite implements MessageFault.
