@@ -10,8 +10,10 @@ import (
 // Through is the scenario with all its drawn trials paid with these providers
 // alone. What is not possible with them is left out: shoppers who could not
 // pay so, and faults whose place none of the others comes by, with what was
-// expected of them. The trials that are left out are drawn for the others, a
-// line gets as many trials as there are, and a fault is expected once. It fails for a provider that does not exist, and when nothing is left.
+// expected of them. Trials that are left out are drawn for the shoppers that
+// stay, a line gets as many trials as there are, and a fault is expected once.
+// Trials that are pinned stay as they are. It fails for a provider that does not
+// exist, and when no shopper is left.
 func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (Scenario, error) {
 	for _, name := range providers {
 		if _, known := systems.provider(name); !known {

@@ -121,8 +121,9 @@ func (b shopBooks) entries() []journal.Entry {
 	return entries
 }
 
-// orderKey is the key under which a trial places an order; TrialOf reads it back
-// from the merchant's books.
+// orderKey is the key under which a trial places an order; TrialOf reads the trial
+// back from the merchant's books. Trials have hyphens in their names, so what it is
+// for has none.
 func orderKey(what string, trial faults.Trial) string { return what + "-" + string(trial) }
 
 // TrialOf is the trial that placed an order under a key.

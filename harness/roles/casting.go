@@ -14,7 +14,8 @@ import (
 )
 
 // ProviderConfig is the configuration of one provider for a run: exactly one
-// member is set. A new provider is added here and nowhere else in the harness.
+// member is set. A new provider is added here, and in the environment that makes
+// its configuration and its client's; nowhere else in the harness.
 type ProviderConfig struct {
 	WeChatPay *wechatpay.Config `json:"wechatpay,omitempty"`
 	Alipay    *alipay.Config    `json:"alipay,omitempty"`
