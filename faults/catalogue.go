@@ -165,12 +165,6 @@ func Encode(fault Fault) (json.RawMessage, error) {
 	return settings, nil
 }
 
-// Allows reports whether the fault may be pinned to this place.
-func (d Definition) Allows(operation Operation, leg Leg) bool {
-	return (len(d.Legs) == 0 || slices.Contains(d.Legs, leg)) &&
-		(len(d.Operations) == 0 || slices.Contains(d.Operations, operation))
-}
-
 func messageFaults() []Definition {
 	return []Definition{noop(), latency(), lostRequest(), lostAnswer(), reset(), errorStatus(), duplicate(), hold(), barrier(),
 		amount(), crossWired(), signature(), forgedNotification()}
