@@ -95,8 +95,8 @@ func checkScale(s Scenario, systems Systems, l *list) {
 	}
 }
 
-// checkMethods refuses methods that do not exist, or that a provider of the
-// scenario does not offer.
+// checkMethods refuses methods that do not exist, or that none of the scenario's
+// providers offers.
 func checkMethods(l *list, path string, scale Scale, methods []payment.Method, systems Systems) {
 	for i, method := range methods {
 		at := fmt.Sprintf("%s[%d]", path, i)
