@@ -17,6 +17,7 @@ func Judge(e *Evidence) Verdict {
 		Environment: e.Header.Environment, MerchantBug: e.Header.MerchantBug, Damage: e.Damage, RefusedHosts: e.RefusedHosts,
 		Findings: []Finding{}, Pins: PinAccount{FiredByFault: map[string]int{}, RequiredFiredIDs: []string{}}}}
 	j.reruns, j.worst = map[faults.Trial]map[string]bool{}, map[faults.Trial]Outcome{}
+	j.wrong = map[wrongKey]map[string]payment.Money{}
 	for _, trial := range e.Trials {
 		if trial.Rerun {
 			j.rerun(trial)
@@ -26,6 +27,7 @@ func Judge(e *Evidence) Verdict {
 	for _, invariant := range Catalogue() {
 		j.invariant(invariant)
 	}
+	j.sumWrong()
 	j.sides()
 	j.expectations()
 	j.conclude()
@@ -38,6 +40,14 @@ type judging struct {
 	verdict  Verdict
 	reruns   map[faults.Trial]map[string]bool // invariants violated by the reruns of a trial
 	worst    map[faults.Trial]Outcome         // of all invariants
+	wrong    map[wrongKey]map[string]payment.Money
+}
+
+// wrongKey is a trial's money of one currency; what is wrong with it is kept by
+// invariant.
+type wrongKey struct {
+	trial    faults.Trial
+	currency payment.Currency
 }
 
 func (j *judging) rerun(trial *Trial) {
@@ -192,6 +202,7 @@ func (j *judging) found(invariant Invariant, trial *Trial, breach Breach) {
 			j.verdict.Money.AtFault = map[string]payment.Money{}
 		}
 		j.verdict.Money.AtFault[invariant.ID] = plus(j.verdict.Money.AtFault[invariant.ID], breach.Money)
+		j.isWrong(invariant, trial, breach.Money)
 	}
 	for i := range *into {
 		known := &(*into)[i]
@@ -209,6 +220,33 @@ func (j *judging) found(invariant Invariant, trial *Trial, breach Breach) {
 		return
 	}
 	*into = append(*into, finding)
+}
+
+func (j *judging) isWrong(invariant Invariant, trial *Trial, money payment.Money) {
+	key := wrongKey{trial.ID, money.Currency}
+	if j.wrong[key] == nil {
+		j.wrong[key] = map[string]payment.Money{}
+	}
+	j.wrong[key][invariant.ID] = plus(j.wrong[key][invariant.ID], money)
+}
+
+// sumWrong adds up what is wrong, each trial's money once.
+func (j *judging) sumWrong() {
+	for key, sums := range j.wrong {
+		var most payment.Money
+		for _, sum := range sums {
+			if sum.Minor > most.Minor {
+				most = sum
+			}
+		}
+		if most.IsZero() {
+			continue
+		}
+		if j.verdict.Money.Wrong == nil {
+			j.verdict.Money.Wrong = map[payment.Currency]payment.Money{}
+		}
+		j.verdict.Money.Wrong[key.currency] = plus(j.verdict.Money.Wrong[key.currency], most)
+	}
 }
 
 func (j *judging) expectations() {

@@ -179,7 +179,17 @@ func TestJudge_SameFindingInManyTrials(t *testing.T) {
 	require.Equal(t, faults.Trial("t1"), v.Findings[0].Trial)
 	require.Equal(t, payment.Fen(300), v.Findings[0].Money)
 	require.Equal(t, payment.Fen(1000), v.Money.AtFault["no-lost-payment"], "at fault is the sum")
+	require.Equal(t, map[payment.Currency]payment.Money{payment.CNY: payment.Fen(1000)}, v.Money.Wrong)
 	require.Equal(t, 2, v.Counts.Begun)
+}
+
+// What several invariants say of one trial's money is wrong once.
+func TestJudge_WrongCountsATrialsMoneyOnce(t *testing.T) {
+	s := run().opens().placed("o1", 300).captured("p1", 300).captured("p2", 300).books("p1", payment.Captured, 300).marks(payment.OrderPaid).ends()
+	v := invariants.Judge(s.evidence())
+	require.Equal(t, payment.Fen(300), v.Money.AtFault["no-lost-payment"])
+	require.Equal(t, payment.Fen(300), v.Money.AtFault["no-double-charge"])
+	require.Equal(t, map[payment.Currency]payment.Money{payment.CNY: payment.Fen(300)}, v.Money.Wrong)
 }
 
 // lostRun is the story of a payment lost by some trial.

@@ -60,6 +60,10 @@ type Money struct {
 	Returned payment.Money `json:"returned"`
 	// AtFault sums the findings' money by invariant.
 	AtFault map[string]payment.Money `json:"atFault,omitempty"`
+	// Wrong is what is wrong altogether, by currency. Of a trial that breaks
+	// several invariants it counts the largest sum alone: a refund that was made
+	// twice and is not in the books is one refund.
+	Wrong map[payment.Currency]payment.Money `json:"wrong,omitempty"`
 }
 
 // Finding is a violated invariant in one trial, with its witness.

@@ -99,7 +99,7 @@ func (s *survey) incidentImpact(text *bytes.Buffer) {
 	}
 	fmt.Fprintf(text, "\nIn the whole run %s were captured and %s returned.", s.verdict.Money.Captured, s.verdict.Money.Returned)
 	if sum := atFault(s.verdict); sum != "" {
-		fmt.Fprintf(text, " At fault: **%s**. An order that breaks several rules counts under each of them.", sum)
+		fmt.Fprintf(text, " At fault: **%s**. An order that breaks several rules counts under each of them above, and once here.", sum)
 	}
 	text.WriteString("\n")
 }

@@ -97,7 +97,7 @@ func TestMadeGood_SumsByClause(t *testing.T) {
 }
 
 func TestAtFault_KeepsCurrenciesApart(t *testing.T) {
-	v := invariants.Verdict{Money: invariants.Money{AtFault: map[string]payment.Money{"a": payment.Fen(100), "b": {Minor: 300, Currency: "JPY"}, "c": payment.Fen(1)}}}
+	v := invariants.Verdict{Money: invariants.Money{Wrong: map[payment.Currency]payment.Money{"JPY": {Minor: 300, Currency: "JPY"}, payment.CNY: payment.Fen(101)}}}
 	if got := atFault(v); got != "1.01 CNY + 300 JPY" {
 		t.Errorf("got %s", got)
 	}

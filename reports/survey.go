@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -159,30 +160,18 @@ func madeGood(findings []invariants.Finding) []invariants.Finding {
 	return grouped
 }
 
-// atFault sums the money of all findings, per currency and without guessing
-// exchange rates: amounts of a second currency are written beside the first.
+// atFault is the money that is wrong, without guessing exchange rates: amounts
+// of a second currency are written beside the first.
 func atFault(v invariants.Verdict) string {
-	sums := map[payment.Currency]payment.Money{}
-	var currencies []payment.Currency
-	for _, id := range sortedKeys(v.Money.AtFault) {
-		amount := v.Money.AtFault[id]
-		if _, known := sums[amount.Currency]; !known && !amount.IsZero() {
-			currencies = append(currencies, amount.Currency)
-		}
-		if sum, err := sums[amount.Currency].Add(amount); err == nil {
-			sums[amount.Currency] = sum
-		}
-	}
-	slices.Sort(currencies)
-	words := make([]string, 0, len(currencies))
-	for _, currency := range currencies {
-		words = append(words, sums[currency].String())
+	words := make([]string, 0, len(v.Money.Wrong))
+	for _, currency := range sortedKeys(v.Money.Wrong) {
+		words = append(words, v.Money.Wrong[currency].String())
 	}
 	return strings.Join(words, " + ")
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)
 	}
