@@ -185,11 +185,11 @@ func TestJudge_SameFindingInManyTrials(t *testing.T) {
 
 // What several invariants say of one trial's money is wrong once.
 func TestJudge_WrongCountsATrialsMoneyOnce(t *testing.T) {
-	s := run().opens().placed("o1", 300).captured("p1", 300).captured("p2", 300).books("p1", payment.Captured, 300).marks(payment.OrderPaid).ends()
+	s := run().opens().placed("o1", 1000).captured("p1", 1000).captured("p2", 1000).books("p1", payment.Captured, 1000).marks(payment.OrderPaid).ends()
 	v := invariants.Judge(s.evidence())
-	require.Equal(t, payment.Fen(300), v.Money.AtFault["no-lost-payment"])
-	require.Equal(t, payment.Fen(300), v.Money.AtFault["no-double-charge"])
-	require.Equal(t, map[payment.Currency]payment.Money{payment.CNY: payment.Fen(300)}, v.Money.Wrong)
+	require.Equal(t, payment.Fen(1000), v.Money.AtFault["no-lost-payment"])
+	require.Equal(t, payment.Fen(1000), v.Money.AtFault["no-double-charge"])
+	require.Equal(t, map[payment.Currency]payment.Money{payment.CNY: payment.Fen(1000)}, v.Money.Wrong)
 }
 
 // lostRun is the story of a payment lost by some trial.
