@@ -16,12 +16,20 @@ import (
 
 // Willing reports whether the shopper wants to pay at all.
 func (k *Walk) Willing() bool {
+	return len(k.wanted()) > 0
+}
+
+// wanted are the orders that the shopper wants to pay.
+func (k *Walk) wanted() map[int]bool {
+	wanted := map[int]bool{}
 	for _, step := range k.trial.Journey.Steps {
 		if step.Do == faults.StepPay || step.Do == faults.StepAwaitPaid {
-			return true
+			for _, n := range k.awaited(step) {
+				wanted[n] = true
+			}
 		}
 	}
-	return false
+	return wanted
 }
 
 // Standing is how the trial's orders stand, seen past the links. What nobody
@@ -29,33 +37,36 @@ func (k *Walk) Willing() bool {
 // look at it before the books are read.
 type Standing struct {
 	Final bool // every order, payment and refund is in a terminal state
-	Paid  bool // one of the trial's own orders was paid
+	Paid  bool // so was each of the trial's own orders that the shopper wants to pay
 }
 
 // Standing looks at the trial's orders.
 func (k *Walk) Standing(ctx context.Context) Standing {
-	standing := Standing{Final: true}
+	wanted := k.wanted()
+	standing := Standing{Final: true, Paid: len(wanted) > 0}
 	own, replacements := k.known()
-	for _, id := range own {
+	look := func(id string) Result {
 		seen := k.Merchant.Observe(ctx, id)
 		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
-		standing.Paid = standing.Paid || seen.paid()
+		return seen
+	}
+	for n, id := range own {
+		paid := id != "" && look(id).paid()
+		standing.Paid = standing.Paid && (paid || !wanted[n])
 	}
 	for _, id := range replacements {
-		seen := k.Merchant.Observe(ctx, id)
-		standing.Final = standing.Final && seen.Outcome == journal.OK && seen.final()
+		look(id)
 	}
 	return standing
 }
 
-// known are the numbers of the trial's orders, and of the canary's.
+// known are the numbers of the trial's orders, "" of those that nobody was told,
+// and of the canary's.
 func (k *Walk) known() (own, replacements []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, order := range k.orders {
-		if order.id != "" {
-			own = append(own, order.id)
-		}
+		own = append(own, order.id)
 	}
 	return own, slices.Clone(k.replacements)
 }

@@ -436,7 +436,7 @@ func TestWalk_Willing(t *testing.T) {
 }
 
 // TestWalk_Standing looks at the trial's orders past the links: all must be
-// final, and the first one says whether it was paid.
+// final, and those that the shopper wants to pay say whether they were.
 func TestWalk_Standing(t *testing.T) {
 	open := driver.PagePayment{Key: "start-t1-1", State: payment.Pending}
 	refunding := shows(payment.OrderPaid)
@@ -454,13 +454,30 @@ func TestWalk_Standing(t *testing.T) {
 		"nobody answers":             {errCut, driver.Standing{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, place)
+			s := newScene(t, place, await)
 			require.Equal(t, driver.Standing{Final: true}, s.walk.Standing(t.Context()), "nothing is known yet, and nobody is asked")
 			s.placing(placed())
+			s.showing(shows(payment.OrderPaid))
 			s.walk.Journey(t.Context())
 			s.merchant.EXPECT().Observe(anything, "o1").Return(c.seen).Once()
 			require.Equal(t, c.want, s.walk.Standing(t.Context()))
 		})
+	}
+}
+
+// TestWalk_StandingOfTwoOrders: who wants to pay two orders and paid one still
+// wants to; who wants to pay the first alone does not.
+func TestWalk_StandingOfTwoOrders(t *testing.T) {
+	for wanted, satisfied := range map[int]bool{0: true, 1: false} {
+		s := newScene(t, place, faults.Step{Do: faults.StepPlace, Order: 1}, await, faults.Step{Do: faults.StepAwaitPaid, Order: wanted})
+		second := placed()
+		second.OrderID = "o2"
+		s.placing(placed(), second)
+		s.merchant.EXPECT().Read(anything, anything, anything).Return(shows(payment.OrderPaid))
+		s.walk.Journey(t.Context())
+		s.merchant.EXPECT().Observe(anything, "o1").Return(shows(payment.OrderPaid)).Once()
+		s.merchant.EXPECT().Observe(anything, "o2").Return(shows(payment.OrderClosed)).Once()
+		require.Equal(t, driver.Standing{Final: true, Paid: satisfied}, s.walk.Standing(t.Context()))
 	}
 }
 
