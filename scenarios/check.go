@@ -164,6 +164,8 @@ func checkTrials(s Scenario, systems Systems, l *list) {
 			l.unknown(path+".other", "provider", string(trial.Other), systems.providerNames())
 		case trial.Journey.Combines() && !provider.Combines:
 			l.addf(path+".provider", "%s does not combine orders of several shops in one payment", provider.Name)
+		case trial.Journey.Combines() && len(trial.Orders()) < 2:
+			l.add(path+".lines", "a combined order has lines of two shops or more")
 		case !slices.Contains(provider.Methods, trial.Method):
 			l.addf(path+".method", "%s offers no method %s; it has %s", provider.Name, trial.Method, joined(provider.Methods))
 		}

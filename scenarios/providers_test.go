@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -146,4 +147,49 @@ func TestTrial_PaysElsewhereAndForSeveralShops(t *testing.T) {
 		require.Equal(t, trial.Other != "", strings.Contains(string(text), "other: "))
 	}
 	require.Len(t, kinds, 3)
+}
+
+// TestPinnedTrials_ObeyTheirProvider: in a pinned trial, provider means the
+// trial's own, and what is legal is what is legal with that one.
+func TestPinnedTrials_ObeyTheirProvider(t *testing.T) {
+	pinned := func(trial string) error {
+		_, err := scenarios.Parse("test.yaml", []byte("name: pinned\ntrials:\n  - {id: one, "+trial+"}\n"), scenarios.DefaultSystems())
+		return err
+	}
+	const lines = "method: code, lines: [{name: tea, quantity: 1, price: 6.41}]"
+	create := "shopper: pay, " + lines + ", pins: [{fault: error-status, at: merchant->provider create#1 answer, code: %s}]"
+	require.NoError(t, pinned(fmt.Sprintf(create, "BANK_ERROR")+", provider: wechatpay"))
+	require.ErrorContains(t, pinned(fmt.Sprintf(create, "BANK_ERROR")+", provider: alipay"), "ACQ.SYSTEM_ERROR")
+	closing := "shopper: abandon, " + lines + ", pins: [{fault: lost-answer, at: merchant->provider close#1 answer}]"
+	require.NoError(t, pinned(closing+", provider: alipay"))
+	require.ErrorContains(t, pinned(closing+", provider: unionpay"), "close")
+	require.ErrorContains(t, pinned("shopper: combined-order, provider: wechatpay, "+lines), "lines of two shops")
+}
+
+// TestThrough_LeavesPinnedTrialsOut: with these providers only means only these.
+func TestThrough_LeavesPinnedTrialsOut(t *testing.T) {
+	s := parsed(t, `name: pinned
+trials:
+  - {id: one, shopper: pay, provider: wechatpay, method: code, lines: [{name: tea, quantity: 1, price: 6.41}]}
+  - {id: two, shopper: pay, provider: alipay, method: code, lines: [{name: tea, quantity: 1, price: 6.41}]}
+`)
+	narrowed, err := s.Through(scenarios.DefaultSystems(), "alipay")
+	require.NoError(t, err)
+	plan, err := scenarios.Compile(narrowed, scenarios.DefaultSystems(), 1)
+	require.NoError(t, err)
+	require.Equal(t, faults.Trial("two"), trialsOf(plan)[0].ID)
+	require.Len(t, trialsOf(plan), 1)
+	_, err = s.Through(scenarios.DefaultSystems(), "unionpay")
+	require.ErrorContains(t, err, "no shopper who could pay with unionpay")
+}
+
+// TestAcross_IsJudgedByTheMethodThere: a shopper who begins on a web page at
+// Alipay and pays by code at UnionPay meets UnionPay's signed answer.
+func TestAcross_IsJudgedByTheMethodThere(t *testing.T) {
+	parsed(t, `name: across
+load: {trials: 4, providers: [alipay, unionpay]}
+shoppers: [{shopper: two-wallets, across: true, methods: [web]}]
+faults:
+  - {fault: signature, at: merchant->unionpay create#1 answer, how: broken, with: {provider: alipay}, trials: 1}
+`)
 }

@@ -26,6 +26,7 @@ type course struct {
 	places, starts int
 	codes, scans   int // payments begun with a code, or by scanning a barcode, before any was paid
 	quiet          int // those of the codes that no call to the provider begins
+	unsigned       int // those of the codes that an unsigned answer begins
 	later          int // payments begun after one was paid, which a merchant that knows refuses
 	pays           int // codes that are paid
 	open           int // codes begun here that nobody pays
@@ -89,6 +90,7 @@ func (c *course) begin(step faults.Step, here, later bool) {
 	default:
 		c.codes += one(here)
 		c.quiet += one(here && slices.Contains(c.provider.Quiet, step.Method))
+		c.unsigned += one(here && slices.Contains(c.provider.Unsigned, step.Method))
 	}
 }
 
@@ -163,7 +165,7 @@ func (c course) behaviourReach(t Trial, name string) reach {
 	case "unknown-outcome":
 		return sureIf(c.scans > 0 || (c.refunds > 0 && c.pays > 0), c.several())
 	case "late-success":
-		return sureIf(c.unpaid() && c.provider.CapturesLate, c.several() || c.scans > 0 || c.unpaid())
+		return sureIf(c.unpaid(), c.several() || c.scans > 0 || c.unpaid())
 	case "query-lag":
 		// A merchant that is never notified has to ask.
 		return sureIf(c.pays > 0 && (has(t, "notify-never") || c.confirmed()), true)
@@ -214,7 +216,7 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 		if pin.At.Operation == faults.Query && c.pays > 0 && has(t, "notify-never") {
 			sure = max(sure, 1) // who is never told has to ask
 		}
-		if pin.Fault == "signature" && pin.At.Operation == faults.Create && pin.At.Leg == faults.AnswerLeg && slices.Contains(provider.Unsigned, t.Method) {
+		if pin.Fault == "signature" && pin.At.Operation == faults.Create && pin.At.Leg == faults.AnswerLeg && c.unsigned == c.codes {
 			return never
 		}
 		return sureIf(max(pin.At.Nth, 1) <= sure, possible)

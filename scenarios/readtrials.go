@@ -148,7 +148,7 @@ func (r *reader) pins(path string, trial *Trial, n node) {
 			said = map[int]bool{} // what is missing was told; what is left is only checked
 			continue
 		}
-		checkPlace(&r.list, at, r.systems, line)
+		checkPlace(&r.list, at, r.systems, line.resolved(trial.Provider))
 		trial.Pins = append(trial.Pins, pin)
 	}
 	worked := decide(*trial, false, r.systems)

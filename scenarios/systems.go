@@ -27,16 +27,14 @@ type Provider struct {
 	// Unsigned methods are begun by a call whose answer bears no signature: it
 	// only sends the shopper on.
 	Unsigned []payment.Method
+	// Lacks are the calls that the provider does not have.
+	Lacks []faults.Operation
 	// Combines: several shops' orders can be paid by one payment.
 	Combines bool
 	// NotifiesBarcodes: a payment by barcode is notified like any other, not
 	// only answered. ConfirmsBarcodes: what its answer says must be asked for
 	// once more. ConfirmsNotifications: so must what a notification says.
 	NotifiesBarcodes, ConfirmsBarcodes, ConfirmsNotifications bool
-	// CapturesLate: money can come for a payment that the merchant is giving up:
-	// in the instant before its close, or, where there is none, at the end of the
-	// payment's time.
-	CapturesLate bool
 	// UnknownOutcome are the error codes that leave open whether a call was
 	// acted on.
 	UnknownOutcome []string
@@ -60,9 +58,7 @@ func DefaultSystems() Systems {
 	}}
 	for _, provider := range []Provider{weChatPay(), alipay(), unionPay()} {
 		calls := []faults.Operation{faults.Create, faults.PayCode, faults.Query, faults.Close, faults.Reverse, faults.Refund, faults.RefundQuery}
-		if provider.Name == "unionpay" { // an unpaid payment ends by its time alone
-			calls = slices.DeleteFunc(calls, func(o faults.Operation) bool { return o == faults.Close })
-		}
+		calls = slices.DeleteFunc(calls, func(o faults.Operation) bool { return slices.Contains(provider.Lacks, o) })
 		systems.Providers = append(systems.Providers, provider)
 		systems.Links = append(systems.Links, Link{faults.LinkBetween("merchant", string(provider.Name)), calls},
 			Link{faults.LinkBetween(string(provider.Name), "merchant"), []faults.Operation{faults.NotifyPayment, faults.NotifyRefund}})
@@ -72,7 +68,7 @@ func DefaultSystems() Systems {
 }
 
 func weChatPay() Provider {
-	return Provider{Name: "wechatpay", Combines: true, CapturesLate: true,
+	return Provider{Name: "wechatpay", Combines: true,
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodInApp, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		UnknownOutcome: []string{"SYSTEM_ERROR", "BANK_ERROR"},
 		Signatures:     faults.BadSignatures(),
@@ -82,7 +78,7 @@ func weChatPay() Provider {
 }
 
 func alipay() Provider {
-	return Provider{Name: "alipay", NotifiesBarcodes: true, ConfirmsBarcodes: true, CapturesLate: true,
+	return Provider{Name: "alipay", NotifiesBarcodes: true, ConfirmsBarcodes: true,
 		Methods:           []payment.Method{payment.MethodCode, payment.MethodInApp, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		Quiet:             []payment.Method{payment.MethodApp, payment.MethodWeb},
 		UnknownOutcome:    []string{"20000", "ACQ.SYSTEM_ERROR"},
@@ -92,9 +88,10 @@ func alipay() Provider {
 }
 
 func unionPay() Provider {
-	return Provider{Name: "unionpay", CapturesLate: true, NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
+	return Provider{Name: "unionpay", NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		Unsigned:       []payment.Method{payment.MethodWeb},
+		Lacks:          []faults.Operation{faults.Close}, // an unpaid payment ends by its time alone
 		UnknownOutcome: []string{"03", "04", "05", "06"},
 		Signatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
 			faults.SignatureWrongSerial, faults.SignatureExpiredTimestamp},

@@ -12,13 +12,13 @@ import (
 // pay so, and faults whose place none of the others comes by, with what was
 // expected of them. Trials that are left out are drawn for the shoppers that
 // stay, a line gets as many trials as there are, and a fault is expected once.
-// Trials that are pinned stay as they are. It fails for a provider that does not
-// exist, and when no shopper is left.
+// So are pinned trials that pay with others. It fails for a provider that does
+// not exist, and when nobody is left.
 func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (Scenario, error) {
 	for _, name := range providers {
 		if _, known := systems.provider(name); !known {
 			l := &list{name: s.Name}
-			l.unknown("load.providers", "provider", string(name), systems.providerNames())
+			l.unknown("", "provider", string(name), systems.providerNames())
 			return Scenario{}, l.err()
 		}
 	}
@@ -34,13 +34,17 @@ func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (S
 		}
 		return narrowed, nil
 	}
+	shoppers, pinned := len(s.Shoppers), len(s.Trials)
 	s.Scale.Providers = providers
 	s.source, s.narrowed = nil, true // what is left out would make other lines look guilty
 	if len(s.Shoppers) > 0 {
 		s.Shoppers = slices.DeleteFunc(slices.Clone(s.Shoppers), func(line ShopperLine) bool { return len(waysOf(s, line, systems)) == 0 })
-		if len(s.Shoppers) == 0 {
-			return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, joined(providers))
-		}
+	}
+	s.Trials = slices.DeleteFunc(slices.Clone(s.Trials), func(t Trial) bool {
+		return slices.ContainsFunc(t.PaysWith(), func(name payment.ProviderName) bool { return !slices.Contains(providers, name) })
+	})
+	if shoppers+pinned > 0 && len(s.Shoppers)+len(s.Trials) == 0 {
+		return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, joined(providers))
 	}
 	samples := samplesOf(s, systems)
 	gone := map[string]bool{}
