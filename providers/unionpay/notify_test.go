@@ -204,6 +204,20 @@ func TestConduct_LateSuccess(t *testing.T) {
 	b.deliveries(1)
 }
 
+// The late money of a merchant that never asks comes at payTimeout.
+func TestConduct_LateSuccessUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := conducted(t, nil, faults.Conduct{CaptureBeforeClose: true}, "late-success")
+		b.send(app, b.order("01", "order0001", "payTimeout", time.Now().Add(time.Minute).In(zone()).Format(timeLayout)))
+		require.Equal(t, map[faults.Trial]int{"t1": 1}, b.provider.Outstanding(), "rest waits for it")
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		require.Equal(t, "42", decoded(t, b.sent()[0])["respCode"])
+		require.Equal(t, []string{"t1.late-success"}, b.fired())
+		require.NoError(t, b.provider.Close())
+	})
+}
+
 // Healing changes the payments to come, never one that was begun.
 func TestHeal(t *testing.T) {
 	b := conducted(t, nil, faults.Conduct{QueryLag: 1})

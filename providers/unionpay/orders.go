@@ -144,6 +144,13 @@ func (p *Provider) adopt(o *order, trial faults.Trial) {
 	o.trial = trial
 	o.behaviour = p.Roster.Next(trial)
 	p.Book.Assign(o.key, trial)
+	if o.behaviour.Conduct().CaptureBeforeClose {
+		p.Agenda.After(trial, o.expires.Sub(p.ports.Clock.Now())+time.Millisecond, func(ctx context.Context) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.arriveLate(ctx, o)
+		})
+	}
 }
 
 // amount is what the order asks for; begin has read it.
@@ -193,11 +200,17 @@ func (p *Provider) age(ctx context.Context, o *order) {
 }
 
 // captureLate lets the payer's money arrive when the merchant gives the order
-// up: with the first query after payTimeout, or with a reversal. After the
-// allowed time it is 42, "debited, but late" (§7); the order's conduct says
-// whether it happens, and the wallet must be able to.
+// up: with the first query after payTimeout, or with a reversal.
 func (p *Provider) captureLate(c call, o *order) {
 	p.adopt(o, c.trial)
+	p.arriveLate(c.ctx, o)
+}
+
+// arriveLate takes the money of an order that nobody has paid, if its conduct
+// says so and the wallet is able to; at payTimeout it comes by itself, since a
+// merchant that never asks must lose it all the same. After the allowed time it
+// is 42, "debited, but late" (§7).
+func (p *Provider) arriveLate(ctx context.Context, o *order) {
 	if !o.behaviour.Conduct().CaptureBeforeClose || o.state != unpaid || o.trial == "" {
 		return
 	}
@@ -205,8 +218,8 @@ func (p *Provider) captureLate(c call, o *order) {
 	if o.late(p.ports.Clock.Now()) {
 		code = or(p.options.Late, codeLate)
 	}
-	if err := p.capture(c.ctx, o, o.trial, code); err == nil {
-		o.behaviour.CapturedLate(c.ctx)
+	if err := p.capture(ctx, o, o.trial, code); err == nil {
+		o.behaviour.CapturedLate(ctx)
 	}
 }
 
