@@ -2,9 +2,11 @@ package environment
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -115,16 +117,27 @@ func (l *local) openMerchant(ctx context.Context) error {
 	return l.Start(ctx, "merchant")
 }
 
-// freeAddress finds a free port on loopback. Between here and the merchant's
-// own listening another process could take it; the merchant then says so and
-// the environment does not come up.
+// Ports for the merchant are below those that systems give to whoever asks for
+// any port: between this choice and the merchant's own listening, and while it
+// is killed and started again, nobody else gets the same one.
+const lowestPort, highestPort = 10_000, 32_000
+
+// freeAddress finds a free port for the merchant on loopback.
 func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var problem error
+	for range 100 {
+		drawn, err := rand.Int(rand.Reader, big.NewInt(highestPort-lowestPort))
+		if err != nil {
+			return "", fmt.Errorf("choose a port: %w", err)
+		}
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowestPort+drawn.Int64()))
+		if err != nil {
+			problem = err
+			continue
+		}
+		return listener.Addr().String(), listener.Close()
 	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
+	return "", fmt.Errorf("find a free port: %w", problem)
 }
 
 // Name implements Environment.
