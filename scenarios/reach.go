@@ -113,9 +113,10 @@ func (c course) several() bool { return c.begun > 1 }
 func (c course) notified() bool { return c.pays > 0 || (c.scans > 0 && c.provider.NotifiesBarcodes) }
 
 // confirmed reports whether a payment is surely asked about because the
-// provider's word needs it.
+// provider's word needs it. A notification that needs no asking may come first.
 func (c course) confirmed() bool {
-	return (c.provider.ConfirmsNotifications && c.notified()) || (c.provider.ConfirmsBarcodes && c.scans > 0)
+	return (c.provider.ConfirmsNotifications && c.notified()) ||
+		(c.provider.ConfirmsBarcodes && c.scans > 0 && !c.provider.NotifiesBarcodes)
 }
 
 // sends is how many messages of an operation the course surely causes; more,
