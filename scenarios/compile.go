@@ -30,7 +30,6 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 	}
 	p := &packer{seed: seed, systems: systems}
 	for _, member := range members {
-		plan.Parts = append(plan.Parts, Part{Scenario: member.Name, About: member.About, Expect: member.Expect})
 		l := &list{source: member.source, name: member.Name}
 		if member.source != nil {
 			l.name = member.source.file
@@ -39,6 +38,11 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 		if err := l.err(); err != nil {
 			return Plan{}, err
 		}
+		part := Part{Scenario: member.Name, About: member.About, Expect: member.Expect}
+		if member.narrowed {
+			part.Expect = possible(member.Expect, append(slices.Clone(member.Trials), drawn...))
+		}
+		plan.Parts = append(plan.Parts, part)
 		p.add(member, drawn)
 	}
 	batches, err := p.pack()
@@ -47,6 +51,13 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 	}
 	plan.Batches = batches
 	return plan, nil
+}
+
+// possible leaves of what is expected what these trials have pins for.
+func possible(expected []Expectation, trials []Trial) []Expectation {
+	return slices.DeleteFunc(slices.Clone(expected), func(e Expectation) bool {
+		return e.What == FaultFired && !slices.ContainsFunc(trials, func(t Trial) bool { return has(t, e.Fault) })
+	})
 }
 
 // packer sorts the trials of all parts into batches.

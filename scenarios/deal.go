@@ -192,7 +192,9 @@ func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, 
 		path := fmt.Sprintf("faults[%d]", i)
 		count := wantedOf(line, len(open))
 		if s.narrowed {
-			count = min(count, len(open))
+			if count = min(count, len(open)); count == 0 {
+				continue // nobody of this draw comes by the place with the providers that are left
+			}
 		}
 		if count > len(open) || len(open) == 0 {
 			l.addf(path, "%d trials are wanted, and %d of this draw come by the place", max(count, 1), len(open))

@@ -95,15 +95,18 @@ func TestProvider_OnlyWhereItIsLegal(t *testing.T) {
 // through each provider alone, and then has no trial of another one.
 func TestThrough_LeavesWhatIsPossible(t *testing.T) {
 	systems := scenarios.DefaultSystems()
-	for _, name := range []string{"suite", "bugs/closes-without-asking", "bugs/answer-of-another-order"} {
-		for _, provider := range systems.Providers {
-			s, err := load(t, name).Through(systems, provider.Name)
+	for _, through := range [][]payment.ProviderName{{"wechatpay"}, {"alipay"}, {"unionpay"}, {"wechatpay", "alipay"},
+		{"alipay", "unionpay"}, {"unionpay", "wechatpay"}, {"alipay", "alipay"}} {
+		for _, name := range []string{"suite", "bugs/closes-without-asking", "bugs/answer-of-another-order"} {
+			s, err := load(t, name).Through(systems, through...)
 			require.NoError(t, err)
 			plan, err := scenarios.Compile(s, systems, 1)
-			require.NoError(t, err, "%s through %s", name, provider.Name)
+			require.NoError(t, err, "%s through %s", name, through)
 			for _, trial := range trialsOf(plan) {
-				require.Equal(t, provider.Name, trial.Provider)
-				require.Equal(t, []payment.ProviderName{provider.Name}, trial.PaysWith())
+				require.Subset(t, through, trial.PaysWith())
+			}
+			for _, part := range plan.Parts {
+				requirePossible(t, part, plan)
 			}
 		}
 	}
@@ -147,6 +150,17 @@ func TestTrial_PaysElsewhereAndForSeveralShops(t *testing.T) {
 		require.Equal(t, trial.Other != "", strings.Contains(string(text), "other: "))
 	}
 	require.Len(t, kinds, 3)
+}
+
+// requirePossible: no fault is expected that no trial of the part has.
+func requirePossible(t *testing.T, part scenarios.Part, plan scenarios.Plan) {
+	t.Helper()
+	for _, expectation := range part.Expect {
+		require.True(t, expectation.What != scenarios.FaultFired || slices.ContainsFunc(trialsOf(plan), func(trial scenarios.Trial) bool {
+			return trial.Scenario == part.Scenario &&
+				slices.ContainsFunc(trial.Pins, func(pin faults.Pin) bool { return pin.Fault == expectation.Fault })
+		}), "%s expects %s", part.Scenario, expectation.Fault)
+	}
 }
 
 // TestPinnedTrials_ObeyTheirProvider: in a pinned trial, provider means the

@@ -185,10 +185,18 @@ func after(providers []Provider, name payment.ProviderName) payment.ProviderName
 	return providers[(at+1)%len(providers)].Name
 }
 
+func (s Systems) names() []payment.ProviderName {
+	var names []payment.ProviderName
+	for _, provider := range s.Providers {
+		names = append(names, provider.Name)
+	}
+	return names
+}
+
 func (s Systems) providerNames() []string {
 	var names []string
-	for _, provider := range s.Providers {
-		names = append(names, string(provider.Name))
+	for _, name := range s.names() {
+		names = append(names, string(name))
 	}
 	return names
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/payquake/payquake/payment"
 )
 
-// Through is the scenario with all its drawn trials paid with these providers
-// alone. What is not possible with them is left out: shoppers who could not
-// pay so, and faults whose place none of the others comes by, with what was
-// expected of them. Trials that are left out are drawn for the shoppers that
-// stay, a line gets as many trials as there are, and a fault is expected once.
-// So are pinned trials that pay with others. It fails for a provider that does
-// not exist, and when nobody is left.
+// Through is the scenario with all its trials paid with these providers alone.
+// What is not possible with them is left out: pinned trials that pay with others,
+// shoppers who could not pay so, and faults whose place none of the others comes
+// by, with what was expected of them. As many trials are drawn as before, for the
+// shoppers that stay; a line gets as many of them as there are, and a fault is
+// expected once. It fails for a provider that does not exist, and when nobody is
+// left.
 func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (Scenario, error) {
 	for _, name := range providers {
 		if _, known := systems.provider(name); !known {
@@ -35,7 +35,7 @@ func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (S
 		return narrowed, nil
 	}
 	shoppers, pinned := len(s.Shoppers), len(s.Trials)
-	s.Scale.Providers = providers
+	s.Scale.Providers = slices.DeleteFunc(systems.names(), func(name payment.ProviderName) bool { return !slices.Contains(providers, name) })
 	s.source, s.narrowed = nil, true // what is left out would make other lines look guilty
 	if len(s.Shoppers) > 0 {
 		s.Shoppers = slices.DeleteFunc(slices.Clone(s.Shoppers), func(line ShopperLine) bool { return len(waysOf(s, line, systems)) == 0 })

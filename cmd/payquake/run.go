@@ -103,18 +103,23 @@ found is run again, alone, before it is reported.`,
 type choice struct {
 	seed      uint64
 	providers []string
+	narrowed  func() bool // --provider was given, whatever it names
 }
 
 func (c *choice) define(command *cobra.Command) {
 	command.Flags().Uint64Var(&c.seed, "seed", 1, "the number that decides everything left to chance")
 	command.Flags().StringSliceVar(&c.providers, "provider", nil, "pay with these providers only (all)")
+	c.narrowed = func() bool { return command.Flags().Changed("provider") }
 }
 
 // compile turns a scenario's name or file into a plan.
 func (c *choice) compile(nameOrPath string) (scenarios.Plan, error) {
 	systems := scenarios.DefaultSystems()
 	scenario, err := scenarios.Load(nameOrPath, systems)
-	if err == nil && len(c.providers) > 0 {
+	if c.narrowed() && len(c.providers) == 0 {
+		return scenarios.Plan{}, usageError{errors.New("--provider names nobody; payquake list providers shows who there is")}
+	}
+	if err == nil && c.narrowed() {
 		names := make([]payment.ProviderName, len(c.providers))
 		for i, name := range c.providers {
 			names[i] = payment.ProviderName(name)
