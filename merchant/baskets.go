@@ -40,12 +40,10 @@ func (c *Checkout) PlaceBasket(ctx context.Context, r BasketRequest) (view Baske
 	if r.Key == "" || len(r.Orders) < 2 {
 		return BasketView{}, false, fmt.Errorf("place basket: a key and at least two orders are needed: %w", ErrInvalid)
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return BasketView{}, false, fmt.Errorf("write basket: %w", err)
+	b := basket{id: newID("B"), key: r.Key}
+	if b.fingerprint, err = r.fingerprint(); err != nil {
+		return BasketView{}, false, err
 	}
-	sum := sha256.Sum256(text)
-	fingerprint := hex.EncodeToString(sum[:])
 	var orders []*order
 	for _, asked := range r.Orders {
 		o, err := c.newOrder(ctx, asked)
@@ -53,11 +51,9 @@ func (c *Checkout) PlaceBasket(ctx context.Context, r BasketRequest) (view Baske
 			return BasketView{}, false, fmt.Errorf("place basket: %w", err)
 		}
 		orders = append(orders, o)
-	}
-	b := basket{id: newID("B"), key: r.Key, fingerprint: fingerprint}
-	for _, o := range orders {
 		b.orderIDs = append(b.orderIDs, o.id)
 	}
+	asked := b.fingerprint
 	err = c.store.update(ctx, func(t *tx) error {
 		if created, err = t.insertBasket(b); err != nil {
 			return err
@@ -80,18 +76,35 @@ func (c *Checkout) PlaceBasket(ctx context.Context, r BasketRequest) (view Baske
 	switch {
 	case err != nil:
 		return BasketView{}, false, fmt.Errorf("place basket: %w", err)
-	case b.fingerprint != fingerprint:
+	case b.fingerprint != asked:
 		return BasketView{}, false, fmt.Errorf("place basket: key %q was used for another basket: %w", r.Key, ErrConflict)
 	}
-	view = BasketView{ID: b.id, Key: b.key}
+	if view, err = c.viewBasket(ctx, b); err != nil {
+		return BasketView{}, false, err
+	}
+	return view, created, nil
+}
+
+// fingerprint tells a repeated request from another one under the same key.
+func (r BasketRequest) fingerprint() (string, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("write basket: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (c *Checkout) viewBasket(ctx context.Context, b basket) (BasketView, error) {
+	view := BasketView{ID: b.id, Key: b.key}
 	for _, id := range b.orderIDs {
 		o, err := c.readOrder(ctx, id)
 		if err != nil {
-			return BasketView{}, false, fmt.Errorf("read basket: %w", err)
+			return BasketView{}, fmt.Errorf("read basket: %w", err)
 		}
 		view.Orders = append(view.Orders, o.view())
 	}
-	return view, created, nil
+	return view, nil
 }
 
 // StartBasket starts one payment for all orders of a basket, or goes on with
