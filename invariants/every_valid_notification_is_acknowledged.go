@@ -24,6 +24,7 @@ func checkEveryValidNotificationIsAcknowledged(t *Trial) Judgement {
 		}
 	}
 	any := false
+	undisturbed := t.Undisturbed()
 	judged := map[string]bool{}
 	for _, record := range t.Messages {
 		message := record.Message
@@ -34,7 +35,7 @@ func checkEveryValidNotificationIsAcknowledged(t *Trial) Judgement {
 		}
 		any = true
 		about := string(message.Operation) + string(message.Sent.MerchantReference) + string(message.Sent.RefundReference)
-		if t.Healed.IsZero() || record.At.Before(t.Healed) || judged[about] {
+		if undisturbed.IsZero() || record.At.Before(undisturbed) || judged[about] {
 			continue
 		}
 		judged[about] = true

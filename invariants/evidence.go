@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
@@ -37,6 +38,9 @@ type Evidence struct {
 	byID          map[faults.Trial]*Trial
 	owners        map[string][]*Trial
 	planned       map[faults.Trial]place
+	// upAgain is when, in a batch, what a process fault had stopped ran again
+	// for the last time.
+	upAgain map[*scenarios.Batch]time.Time
 }
 
 // place is where the plan has a trial.
@@ -75,7 +79,8 @@ func Load(folder journal.Folder) (*Evidence, error) {
 
 // NewEvidence is the evidence of a plan of which nothing is known yet.
 func NewEvidence(plan scenarios.Plan) *Evidence {
-	e := &Evidence{Plan: plan, byID: map[faults.Trial]*Trial{}, planned: map[faults.Trial]place{}}
+	e := &Evidence{Plan: plan, byID: map[faults.Trial]*Trial{}, planned: map[faults.Trial]place{},
+		upAgain: map[*scenarios.Batch]time.Time{}}
 	for b := range plan.Batches {
 		batch := &plan.Batches[b]
 		for i := range batch.Trials {
@@ -95,7 +100,19 @@ func (e *Evidence) Add(record journal.Record) {
 	}
 	if trial := e.trial(record.Trial); trial != nil {
 		trial.add(record)
+		if batch := e.planned[trial.ID].batch; batch != nil && runsAgain(record) && record.At.After(e.upAgain[batch]) {
+			e.upAgain[batch] = record.At
+		}
 	}
+}
+
+// runsAgain reports whether a record says that a stopped process is up again.
+func runsAgain(record journal.Record) bool {
+	if record.Pin == nil || record.Pin.Phase != journal.PinHealed {
+		return false
+	}
+	definition, known := faults.Lookup(record.Pin.Fault)
+	return known && definition.Kind == faults.OnProcess
 }
 
 // addStage takes what is said of the run and not of one of its trials. The

@@ -192,6 +192,31 @@ func TestJudge_WrongCountsATrialsMoneyOnce(t *testing.T) {
 	require.Equal(t, map[payment.Currency]payment.Money{payment.CNY: payment.Fen(1000)}, v.Money.Wrong)
 }
 
+// A trial whose own faults are healed may still meet a merchant that another
+// trial's fault has killed: silence is then no refusal. It is one afterwards.
+func TestJudge_KilledByAnotherTrialsFault(t *testing.T) {
+	const id = "every-valid-notification-is-acknowledged"
+	crash := faults.Pin{ID: "t2.1", Trial: "t2", Fault: "merchant-crash"}
+	told := func(tell func(*story)) *story {
+		s := run().with(func(s *story) {
+			other := *s.planned()
+			other.ID, other.Pins = "t2", []faults.Pin{crash}
+			s.plan.Batches[0].Trials = append(s.plan.Batches[0].Trials, other)
+		}).placed("o1", 1000).captured("p1", 1000).healed()
+		tell(s)
+		return s.books("p1", payment.Captured, 1000).marks(payment.OrderPaid).released("k1").ends()
+	}
+	upAgain := func(s *story) {
+		s.trial = "t2"
+		s.add(journal.Harness, journal.Record{Pin: &journal.Pin{ID: crash.ID, Fault: crash.Fault, Phase: journal.PinHealed}})
+		s.trial = "t1"
+	}
+	silent := func(s *story) { s.notified("p1", 1000, 0) }
+	require.Equal(t, invariants.Held, told(func(s *story) { silent(s); upAgain(s) }).judged(t, id).Outcome())
+	require.Equal(t, invariants.Violated, told(func(s *story) { upAgain(s); silent(s) }).judged(t, id).Outcome())
+	require.Equal(t, invariants.Violated, told(func(s *story) { silent(s); upAgain(s); silent(s) }).judged(t, id).Outcome())
+}
+
 // lostRun is the story of a payment lost by some trial.
 func lostRun(id faults.Trial, minor int64) *story {
 	s := run()

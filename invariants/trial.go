@@ -26,7 +26,7 @@ type Trial struct {
 	ProviderBook  []journal.Record // entries of providers
 	MerchantBook  []journal.Record // entries of the merchant, at rest
 	Spans         []journal.Span
-	Healed        time.Time // when its faults were out of force; zero if never
+	Healed        time.Time // when its own faults were out of force; zero if never
 	Rested        bool
 	Collected     bool   // the merchant's books were read at rest
 	BoundPassed   string // why it did not come to rest
@@ -78,6 +78,16 @@ func (t *Trial) addStage(record journal.Record) {
 	case journal.KeptBack, journal.LetGo:
 		t.KeptBack = append(t.KeptBack, record)
 	}
+}
+
+// Undisturbed is from when on nothing was in the way of the trial: its own
+// faults were out of force, and no process was down that another trial of its
+// batch had stopped. It is zero if that never came.
+func (t *Trial) Undisturbed() time.Time {
+	if up := t.evidence.upAgain[t.evidence.planned[t.ID].batch]; !t.Healed.IsZero() && up.After(t.Healed) {
+		return up
+	}
+	return t.Healed
 }
 
 // Records are all records of the trial in the order of their time.
