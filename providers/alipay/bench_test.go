@@ -25,9 +25,9 @@ import (
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
-	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/internal/witness"
 	"github.com/payquake/payquake/providers/keys"
 )
 
@@ -56,17 +56,14 @@ func certified(t testing.TB) func(*Config) {
 
 // bench is a provider with a merchant's client, a recorder and a courier.
 type bench struct {
+	witness.Witness
+
 	t        testing.TB
 	config   Config
 	provider *Provider
 	merchant Merchant
 	trial    faults.Trial
 	clock    *lateClock
-
-	mu        sync.Mutex
-	records   []journal.Record
-	delivered []*proxy.Request
-	ack       func(n int) (*proxy.Answer, error) // the merchant's answer to the nth delivery
 }
 
 // lateClock is the system's clock, some time later.
@@ -98,7 +95,8 @@ func open(t testing.TB, change func(*Config), parts ...providers.Part) *bench {
 	if change != nil {
 		change(&config)
 	}
-	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1", ack: success, clock: &lateClock{}}
+	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1", clock: &lateClock{}}
+	b.Acknowledge = success
 	provider, err := New(config, providers.Ports{Recorder: b, Courier: b, Clock: b.clock})
 	require.NoError(t, err)
 	b.provider = provider
@@ -117,53 +115,7 @@ func with(t testing.TB, options Options) *bench {
 // conducted is a bench whose trial t1 is treated in the given way.
 func conducted(t testing.TB, conduct faults.Conduct, aspects ...string) *bench {
 	t.Helper()
-	pins := map[string]string{}
-	for _, aspect := range aspects {
-		pins[aspect] = "t1." + aspect
-	}
-	return open(t, nil, providers.Part{Trial: "t1", Balance: payment.Fen(10_000_000),
-		Conducts: []faults.Conduct{conduct}, Pins: []map[string]string{pins}})
-}
-
-// Record implements providers.Recorder.
-func (b *bench) Record(_ context.Context, trial faults.Trial, record journal.Record) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	record.Trial = trial
-	b.records = append(b.records, record)
-}
-
-// Deliver implements providers.Courier.
-func (b *bench) Deliver(_ context.Context, _ faults.Trial, request *proxy.Request) (*proxy.Answer, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.delivered = append(b.delivered, request)
-	return b.ack(len(b.delivered))
-}
-
-func (b *bench) fired() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var pins []string
-	for _, record := range b.records {
-		if record.Pin != nil {
-			pins = append(pins, record.Pin.ID)
-		}
-	}
-	return pins
-}
-
-// postings are the kinds of money's moves so far, without the funding.
-func (b *bench) postings() []journal.PostingKind {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var kinds []journal.PostingKind
-	for _, record := range b.records {
-		if record.Posting != nil && record.Posting.Kind != journal.FundingPosting {
-			kinds = append(kinds, record.Posting.Kind)
-		}
-	}
-	return kinds
+	return open(t, nil, witness.Part(payment.Fen(10_000_000), conduct, aspects...))
 }
 
 // parsed keeps keys that tests have read: that costs more than a call.
@@ -386,15 +338,8 @@ func (b *bench) refuses(got answer, code, sub string) {
 // deliveries waits until so many notifications came, and returns all.
 func (b *bench) deliveries(n int) []*proxy.Request {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return len(b.sent()) >= n }, 10*time.Second, time.Millisecond)
-	return b.sent()
-}
-
-// sent is what was delivered so far.
-func (b *bench) sent() []*proxy.Request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.delivered)
+	require.Eventually(b.t, func() bool { return len(b.Sent()) >= n }, 10*time.Second, time.Millisecond)
+	return b.Sent()
 }
 
 // told is a delivery, read and verified as a merchant does.

@@ -20,8 +20,8 @@ func TestNotify_PaymentAndRefunds(t *testing.T) {
 	_, err := b.provider.Pay(t.Context(), "t1", got.text("qr_code"))
 	require.NoError(t, err)
 	paid := b.told(b.deliveries(1)[0])
-	require.Equal(t, "application/x-www-form-urlencoded; charset=utf-8", b.sent()[0].Header.First("Content-Type"))
-	require.Equal(t, "/notify/alipay", b.sent()[0].Target)
+	require.Equal(t, "application/x-www-form-urlencoded; charset=utf-8", b.Sent()[0].Header.First("Content-Type"))
+	require.Equal(t, "/notify/alipay", b.Sent()[0].Target)
 	require.Equal(t, "trade_status_sync", paid.Get("notify_type"))
 	require.Equal(t, "测试 <商品>+1%", paid.Get("subject"))
 	require.Equal(t, "a%3D1", paid.Get("passback_params"))
@@ -46,7 +46,7 @@ func TestNotify_RetriesUntilTheWord(t *testing.T) {
 	b := open(t, func(c *Config) { c.Factor = 1_000_000 })
 	answers := []*proxy.Answer{{Status: 500, Body: []byte("success")}, {Status: 200, Body: []byte("SUCCESS")},
 		{Status: 200, Body: []byte("success\n")}, {Status: 302, Body: []byte("success")}, nil, {Status: 200, Body: []byte("success")}}
-	b.ack = func(n int) (*proxy.Answer, error) {
+	b.Acknowledge = func(n int) (*proxy.Answer, error) {
 		if answers[n-1] == nil {
 			return nil, errors.New("no answer")
 		}
@@ -59,7 +59,7 @@ func TestNotify_RetriesUntilTheWord(t *testing.T) {
 	}
 	require.Len(t, ids, 1)
 	require.Eventually(t, func() bool { return len(b.provider.Outstanding()) == 0 }, 10*time.Second, time.Millisecond)
-	require.Len(t, b.sent(), len(answers))
+	require.Len(t, b.Sent(), len(answers))
 }
 
 func TestNotify_GivesUpAtTheCalendarsEnd(t *testing.T) {
@@ -70,12 +70,12 @@ func TestNotify_GivesUpAtTheCalendarsEnd(t *testing.T) {
 	require.Equal(t, 24*time.Hour+24*time.Minute, sum)
 	for choice, deliveries := range map[Retries]int{"": 8, RetriesAtOnce: 11, RetriesOverseas: 8} {
 		b := with(t, Options{Retries: choice})
-		b.ack = func(int) (*proxy.Answer, error) { return &proxy.Answer{Status: 200, Body: []byte("fail")}, nil }
+		b.Acknowledge = func(int) (*proxy.Answer, error) { return &proxy.Answer{Status: 200, Body: []byte("fail")}, nil }
 		b.paid("A1")
 		for len(b.provider.Outstanding()) > 0 {
 			require.NoError(t, b.provider.Hurry(t.Context(), []faults.Trial{"t1"}))
 		}
-		require.Len(t, b.sent(), deliveries, choice)
+		require.Len(t, b.Sent(), deliveries, choice)
 		require.NoError(t, b.provider.Close())
 	}
 	overseas, err := RetriesOverseas.calendar()
@@ -86,7 +86,7 @@ func TestNotify_GivesUpAtTheCalendarsEnd(t *testing.T) {
 
 func TestNotify_LenientAck(t *testing.T) {
 	b := with(t, Options{LenientAck: true})
-	b.ack = func(int) (*proxy.Answer, error) { return &proxy.Answer{Status: 200, Body: []byte(" SUCCESS\n")}, nil }
+	b.Acknowledge = func(int) (*proxy.Answer, error) { return &proxy.Answer{Status: 200, Body: []byte(" SUCCESS\n")}, nil }
 	b.paid("A1")
 	b.deliveries(1)
 	require.Eventually(t, func() bool { return len(b.provider.Outstanding()) == 0 }, 10*time.Second, time.Millisecond)
@@ -106,7 +106,7 @@ func TestNotify_Matrices(t *testing.T) {
 	}
 	b := open(t, nil)
 	closeApp(b)
-	require.Empty(t, b.sent(), "current pages tell only of success")
+	require.Empty(t, b.Sent(), "current pages tell only of success")
 	older := with(t, Options{OlderNotices: true})
 	closeApp(older)
 	closed := older.told(older.deliveries(1)[0])
@@ -117,13 +117,13 @@ func TestNotify_Matrices(t *testing.T) {
 	require.NoError(t, err)
 	older.done(older.call(closeTrade, numbered("A2")))
 	quiet(older)
-	require.Len(t, older.sent(), 1, "not for a face to face trade")
+	require.Len(t, older.Sent(), 1, "not for a face to face trade")
 
 	silent := with(t, Options{SilentRefunds: true, NotifyCancelRefund: true})
 	silent.paid("A1")
 	silent.done(silent.refund("A1", "R1", "1.01"))
 	quiet(silent)
-	require.Len(t, silent.sent(), 1)
+	require.Len(t, silent.Sent(), 1)
 	undone := with(t, Options{NotifyCancelRefund: true, WholeSecondsRefund: true})
 	undone.paid("A1")
 	undone.done(undone.call(cancel, numbered("A1")))
@@ -136,7 +136,7 @@ func TestNotify_Matrices(t *testing.T) {
 	_, err = mute.provider.Pay(t.Context(), "t1", placed.text("qr_code"))
 	require.NoError(t, err)
 	quiet(mute)
-	require.Empty(t, mute.sent(), "without a notify_url nobody is told")
+	require.Empty(t, mute.Sent(), "without a notify_url nobody is told")
 }
 
 // TestConducts: each behaviour shows on every channel that it concerns, and
@@ -147,7 +147,7 @@ func TestConducts(t *testing.T) {
 		b.paid("A1")
 		b.done(b.refund("A1", "R1", "0.40"))
 		require.Empty(t, b.provider.Outstanding())
-		require.Equal(t, []string{"t1.notify-never"}, b.fired())
+		require.Equal(t, []string{"t1.notify-never"}, b.Fired())
 	})
 	t.Run("notify-many", func(t *testing.T) {
 		b := conducted(t, faults.Conduct{NotifyCopies: 2, NotifySpacing: time.Millisecond, NotifyFreshIDs: true}, "notify-many")
@@ -157,7 +157,7 @@ func TestConducts(t *testing.T) {
 			ids[b.told(each).Get("notify_id")] = true
 		}
 		require.Len(t, ids, 3)
-		require.Equal(t, []string{"t1.notify-many"}, b.fired())
+		require.Equal(t, []string{"t1.notify-many"}, b.Fired())
 	})
 	t.Run("query-lag", func(t *testing.T) {
 		b := conducted(t, faults.Conduct{QueryLag: 2}, "query-lag")
@@ -168,7 +168,7 @@ func TestConducts(t *testing.T) {
 		}
 		b.refuses(b.call(closeTrade, numbered("A1")), "40004", "ACQ.TRADE_STATUS_ERROR")
 		require.Equal(t, "TRADE_SUCCESS", b.query("A1").text("trade_status"))
-		require.Equal(t, []string{"t1.query-lag"}, b.fired())
+		require.Equal(t, []string{"t1.query-lag"}, b.Fired())
 	})
 	t.Run("query-lag never fools a refund or a cancel", func(t *testing.T) {
 		b := conducted(t, faults.Conduct{QueryLag: 9})
@@ -183,7 +183,7 @@ func TestConducts(t *testing.T) {
 			b.provider.desk.ring.config.Options.UnknownOutcome = option
 			b.refuses(b.call(pay, payBody("A1", b.barcode())), code[0], code[1])
 			require.Equal(t, "TRADE_SUCCESS", b.query("A1").text("trade_status"), "carried out all the same")
-			require.Equal(t, []string{"t1.unknown-outcome"}, b.fired())
+			require.Equal(t, []string{"t1.unknown-outcome"}, b.Fired())
 			b.done(b.refund("A1", "R1", "0.40"))
 			again := conducted(t, faults.Conduct{UnknownOutcome: true}, "unknown-outcome")
 			again.provider.desk.ring.config.Options.UnknownOutcome = option
@@ -207,7 +207,7 @@ func TestConducts(t *testing.T) {
 			scanned.refuses(scanned.call(pay, payBody("A1", scanned.barcode())), "40004", told)
 			scanned.refuses(scanned.query("A1"), "40004", "ACQ.TRADE_NOT_EXIST")
 			scanned.done(scanned.call(pay, payBody("A1", scanned.barcode())))
-			require.Equal(t, []string{"t1.decline"}, scanned.fired())
+			require.Equal(t, []string{"t1.decline"}, scanned.Fired())
 		}
 	})
 }
@@ -238,7 +238,7 @@ func TestConducts_LateSuccess(t *testing.T) {
 			act(b)
 			require.Equal(t, "TRADE_SUCCESS", b.query("A1").text("trade_status"))
 			require.Equal(t, "TRADE_SUCCESS", b.told(b.deliveries(1)[0]).Get("trade_status"))
-			require.Equal(t, []string{"t1.late-success"}, b.fired())
+			require.Equal(t, []string{"t1.late-success"}, b.Fired())
 			_, err := b.provider.Pay(t.Context(), "t1", shown)
 			require.ErrorIs(t, err, providers.ErrNotPayable)
 		})

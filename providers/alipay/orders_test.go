@@ -30,7 +30,7 @@ func TestPrecreate_TheTradeAppearsWhenItIsScanned(t *testing.T) {
 			require.Equal(t, []string{"TRADE_SUCCESS", "1.01", string(receipt.ProviderReference)},
 				[]string{got.text("trade_status"), got.text("receipt_amount"), got.text("trade_no")})
 			require.Regexp(t, `^20\d{6}22001\d{15}$`, got.text("trade_no"))
-			require.Equal(t, []journal.PostingKind{journal.CapturePosting}, b.postings())
+			require.Equal(t, []journal.PostingKind{journal.CapturePosting}, b.Postings())
 
 			told := b.told(b.deliveries(1)[0])
 			require.Equal(t, "TRADE_SUCCESS", told.Get("trade_status"))

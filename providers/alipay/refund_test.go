@@ -141,5 +141,5 @@ func TestRefund_Postings(t *testing.T) {
 	b.paid("A1")
 	b.done(b.refund("A1", "R1", "0.40"))
 	b.done(b.refund("A1", "R1", "0.40"))
-	require.Equal(t, []journal.PostingKind{journal.CapturePosting, journal.RefundPosting}, b.postings())
+	require.Equal(t, []journal.PostingKind{journal.CapturePosting, journal.RefundPosting}, b.Postings())
 }

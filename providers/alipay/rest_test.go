@@ -69,7 +69,7 @@ func TestREST_AWholePayment(t *testing.T) {
 			require.Equal(t, "TRADE_SUCCESS", b.restCall(query, numbered("A1"), nil).text("trade_status"))
 			require.Equal(t, "TRADE_SUCCESS", b.query("A1").text("trade_status"), "v2 sees the same")
 			require.Equal(t, "/notify/v3", b.deliveries(1)[0].Target)
-			b.told(b.sent()[0])
+			b.told(b.Sent()[0])
 			back := b.restCall(refund, `{"out_trade_no":"A1","out_request_no":"R1","refund_amount":"0.40"}`, nil)
 			require.Equal(t, "Y", back.text("fund_change"))
 			require.Equal(t, "REFUND_SUCCESS", b.restCall(refundQuery, `{"out_trade_no":"A1","out_request_no":"R1"}`, nil).text("refund_status"))

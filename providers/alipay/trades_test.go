@@ -66,7 +66,7 @@ func TestTrades_Parameters(t *testing.T) {
 		t.Run(name, func(t *testing.T) { b.t = t; b.refuses(b.call(c.method, c.business), c.code, c.refuse) })
 	}
 	b.t = t
-	require.Empty(t, b.postings())
+	require.Empty(t, b.Postings())
 	lax := with(t, Options{AnySubject: true})
 	lax.done(lax.call(precreate, ordered("A1", "测试", "a/b=c&d")))
 }
@@ -208,7 +208,7 @@ func TestTrades_CloseAndCancel(t *testing.T) {
 	b.paid("A4")
 	b.clock.pass(24*time.Hour + time.Minute)
 	b.refuses(b.call(cancel, numbered("A4")), "40004", "ACQ.TRADE_CANCEL_TIME_OUT")
-	require.Equal(t, []journal.PostingKind{journal.CapturePosting, journal.ReversePosting, journal.CapturePosting, journal.RefundPosting, journal.CapturePosting}, b.postings())
+	require.Equal(t, []journal.PostingKind{journal.CapturePosting, journal.ReversePosting, journal.CapturePosting, journal.RefundPosting, journal.CapturePosting}, b.Postings())
 	require.NoError(t, b.provider.Audit())
 }
 

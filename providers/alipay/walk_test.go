@@ -1,7 +1,6 @@
 package alipay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,11 +16,9 @@ import (
 
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
-	"github.com/payquake/payquake/faults/proxy"
-	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
-	"github.com/payquake/payquake/providers/ledger"
+	"github.com/payquake/payquake/providers/internal/witness"
 )
 
 // shop is a merchant's server: it acknowledges what it is told, and counts.
@@ -55,35 +51,6 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "success")
 }
 
-// Deliver implements providers.Courier over real HTTP.
-func (s *shop) Deliver(ctx context.Context, _ faults.Trial, request *proxy.Request) (*proxy.Answer, error) {
-	sent, err := http.NewRequestWithContext(ctx, request.Method, s.server.URL+request.Target, bytes.NewReader(request.Body))
-	if err != nil {
-		return nil, fmt.Errorf("make a delivery: %w", err)
-	}
-	sent.Header = request.Header.Std()
-	answer, err := http.DefaultClient.Do(sent)
-	if err != nil {
-		return nil, fmt.Errorf("deliver: %w", err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, fmt.Errorf("deliver: %w", err)
-	}
-	return &proxy.Answer{Status: answer.StatusCode, Body: body}, nil
-}
-
-// unanswered counts the deliveries that the shop was too slow for: each is
-// rightly made again, on a machine that is busy with other things.
-type unanswered struct{ atomic.Int64 }
-
-func (u *unanswered) Record(_ context.Context, _ faults.Trial, record journal.Record) {
-	if record.Entry != nil && record.Entry.State == ledger.Unanswered {
-		u.Add(1)
-	}
-}
-
 // A shopper pays, the merchant is told, refunds, and is told again; two
 // hundred trials at once, over real HTTP.
 func TestWalk_HundredsOfTrialsAtOnce(t *testing.T) {
@@ -92,8 +59,8 @@ func TestWalk_HundredsOfTrialsAtOnce(t *testing.T) {
 	s := &shop{paid: map[string]int{}, back: map[string]int{}}
 	s.server = httptest.NewServer(s)
 	defer s.server.Close()
-	var slow unanswered
-	provider, err := New(config, providers.Ports{Recorder: &slow, Courier: s, Clock: clock.System{}})
+	var slow witness.Unanswered
+	provider, err := New(config, providers.Ports{Recorder: &slow, Courier: witness.Post(s.server.URL), Clock: clock.System{}})
 	require.NoError(t, err)
 	wire := httptest.NewServer(provider.Wire())
 	defer wire.Close()

@@ -1,7 +1,6 @@
 package unionpay
 
 import (
-	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -26,9 +25,9 @@ import (
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
-	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/internal/witness"
 	"github.com/payquake/payquake/providers/keys"
 )
 
@@ -54,6 +53,8 @@ func testConfig(t testing.TB) Config {
 
 // bench is a provider with a merchant's client, a recorder and a courier.
 type bench struct {
+	witness.Witness
+
 	t        testing.TB
 	config   Config
 	provider *Provider
@@ -61,11 +62,6 @@ type bench struct {
 	trial    faults.Trial
 	sealed   bool // sign with method 11
 
-	mu        sync.Mutex
-	records   []journal.Record
-	delivered []*proxy.Request
-	at        []time.Time
-	status    func(n int) (int, error) // the merchant's answer to the nth delivery
 }
 
 func open(t testing.TB, change func(*Config), parts ...providers.Part) *bench {
@@ -74,8 +70,7 @@ func open(t testing.TB, change func(*Config), parts ...providers.Part) *bench {
 	if change != nil {
 		change(&config)
 	}
-	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1",
-		status: func(int) (int, error) { return 200, nil }}
+	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1"}
 	provider, err := New(config, providers.Ports{Recorder: b, Courier: b, Clock: clock.System{}})
 	require.NoError(t, err)
 	b.provider = provider
@@ -91,76 +86,14 @@ const full = 10_000_000
 // conducted is a bench whose trial t1 is treated in the given way.
 func conducted(t testing.TB, change func(*Config), conduct faults.Conduct, aspects ...string) *bench {
 	t.Helper()
-	pins := map[string]string{}
-	for _, aspect := range aspects {
-		pins[aspect] = "t1." + aspect
-	}
-	return open(t, change, providers.Part{Trial: "t1", Balance: payment.Fen(full),
-		Conducts: []faults.Conduct{conduct}, Pins: []map[string]string{pins}})
-}
-
-// Record implements providers.Recorder.
-func (b *bench) Record(_ context.Context, trial faults.Trial, record journal.Record) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	record.Trial = trial
-	b.records = append(b.records, record)
-}
-
-// Deliver implements providers.Courier.
-func (b *bench) Deliver(_ context.Context, _ faults.Trial, request *proxy.Request) (*proxy.Answer, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.delivered, b.at = append(b.delivered, request), append(b.at, time.Now())
-	status, err := b.status(len(b.delivered))
-	if err != nil {
-		return nil, err
-	}
-	return &proxy.Answer{Status: status}, nil
-}
-
-func (b *bench) fired() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var pins []string
-	for _, record := range b.records {
-		if record.Pin != nil {
-			pins = append(pins, record.Pin.ID)
-		}
-	}
-	return pins
-}
-
-// entries are the states that the book recorded of one payment.
-func (b *bench) entries(number string) []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var states []string
-	for _, record := range b.records {
-		if e := record.Entry; e != nil && e.Kind == journal.PaymentEntry && string(e.MerchantReference) == number {
-			states = append(states, e.State)
-		}
-	}
-	return states
+	return open(t, change, witness.Part(payment.Fen(full), conduct, aspects...))
 }
 
 // deliveries waits until so many notifications came, and returns all.
 func (b *bench) deliveries(n int) []*proxy.Request {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return len(b.sent()) >= n }, 20*time.Second, time.Millisecond)
-	return b.sent()
-}
-
-func (b *bench) sent() []*proxy.Request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.delivered)
-}
-
-func (b *bench) times() []time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.at)
+	require.Eventually(b.t, func() bool { return len(b.Sent()) >= n }, 20*time.Second, time.Millisecond)
+	return b.Sent()
 }
 
 // The tests' own client: it shares nothing with the code it tests but names.

@@ -13,6 +13,7 @@ import (
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/internal/witness"
 	"github.com/payquake/payquake/providers/keys"
 )
 
@@ -44,9 +45,9 @@ func TestNotification_FollowsTheCalendar(t *testing.T) {
 	for _, long := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, func(c *Config) { c.Options.LongRetries = long })
-			b.status = func(n int) (int, error) {
+			b.Acknowledge = witness.Status(func(n int) (int, error) {
 				return []int{500, 302, 400, 201, 0}[n%5], []error{nil, nil, nil, nil, errors.New("reset")}[n%5]
-			}
+			})
 			b.paid("order0001")
 			for len(b.provider.Outstanding()) > 0 {
 				time.Sleep(time.Minute)
@@ -55,11 +56,11 @@ func TestNotification_FollowsTheCalendar(t *testing.T) {
 			if long {
 				gaps = []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute}
 			}
-			require.Len(t, b.times(), 5)
-			for i, sent := range b.sent() {
-				require.Equal(t, b.sent()[0].Body, sent.Body, "alike to the last byte")
+			require.Len(t, b.Times(), 5)
+			for i, sent := range b.Sent() {
+				require.Equal(t, b.Sent()[0].Body, sent.Body, "alike to the last byte")
 				if i > 0 {
-					require.Equal(t, gaps[i-1], b.times()[i].Sub(b.times()[i-1]))
+					require.Equal(t, gaps[i-1], b.Times()[i].Sub(b.Times()[i-1]))
 				}
 			}
 		})
@@ -70,10 +71,10 @@ func TestNotification_Acknowledgement(t *testing.T) {
 	for status, options := range map[int]Options{200: {}, 302: {AckRedirect: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, func(c *Config) { c.Options, c.Factor = options, 1000 })
-			b.status = func(int) (int, error) { return status, nil }
+			b.Acknowledge = witness.Status(func(int) (int, error) { return status, nil })
 			b.paid("order0001")
 			time.Sleep(time.Hour)
-			require.Len(t, b.sent(), 1)
+			require.Len(t, b.Sent(), 1)
 		})
 	}
 }
@@ -83,18 +84,18 @@ func TestConduct_Notifications(t *testing.T) {
 		b := conducted(t, nil, faults.Conduct{NotifyCopies: 2, NotifySpacing: 30 * time.Millisecond}, "notify-many")
 		b.paid("order0001")
 		synctest.Wait()
-		require.Empty(t, b.fired(), "the first delivery is nothing special")
+		require.Empty(t, b.Fired(), "the first delivery is nothing special")
 		time.Sleep(time.Hour)
-		require.Len(t, b.sent(), 3)
-		require.Equal(t, []string{"t1.notify-many"}, b.fired())
+		require.Len(t, b.Sent(), 3)
+		require.Equal(t, []string{"t1.notify-many"}, b.Fired())
 
 		b = conducted(t, nil, faults.Conduct{NotifyNever: true}, "notify-never")
 		paid := b.paid("order0001")
 		require.Equal(t, "00", b.refund("refund0001", paid.queryID, "101").code())
 		time.Sleep(time.Hour)
-		require.Empty(t, b.sent())
+		require.Empty(t, b.Sent())
 		require.EqualValues(t, full, b.balance())
-		require.Equal(t, []string{"t1.notify-never"}, b.fired())
+		require.Equal(t, []string{"t1.notify-never"}, b.Fired())
 	})
 }
 
@@ -109,7 +110,7 @@ func TestConduct_QueryLag(t *testing.T) {
 		require.NotContains(t, lagging.values, "queryId")
 	}
 	require.Equal(t, "00", b.query(paid.number, paid.txnTime).values["origRespCode"])
-	require.Equal(t, []string{"t1.query-lag"}, b.fired())
+	require.Equal(t, []string{"t1.query-lag"}, b.Fired())
 
 	b = conducted(t, nil, faults.Conduct{QueryLag: 9})
 	paid = b.paid("order0001")
@@ -138,7 +139,7 @@ func TestConduct_UnknownOutcome(t *testing.T) {
 	require.EqualValues(t, full-101, b.balance(), "carried out all the same")
 	require.Equal(t, "00", b.query("order0001", order["txnTime"]).values["origRespCode"])
 	require.Equal(t, "12", b.send(back, order).code())
-	require.Equal(t, []string{"t1.unknown-outcome"}, b.fired())
+	require.Equal(t, []string{"t1.unknown-outcome"}, b.Fired())
 
 	b = conducted(t, nil, faults.Conduct{UnknownOutcome: true}, "unknown-outcome")
 	paid := b.paid("order0001")
@@ -161,7 +162,7 @@ func TestConduct_Decline(t *testing.T) {
 		require.Equal(t, "05", b.query("order0001", order["txnTime"]).values["origRespCode"], "another card may do")
 		_, err = b.provider.Pay(t.Context(), "t1", shown)
 		require.NoError(t, err)
-		require.Equal(t, []string{"t1.decline"}, b.fired())
+		require.Equal(t, []string{"t1.decline"}, b.Fired())
 
 		b = conducted(t, nil, faults.Conduct{Decline: conduct, Declines: 1}, "decline")
 		order = b.order("06", "order0001", "qrNo", b.barcode())
@@ -188,8 +189,8 @@ func TestConduct_LateSuccess(t *testing.T) {
 			require.NotEmpty(t, late.values["queryId"])
 			require.EqualValues(t, full-101, b.balance())
 			synctest.Wait()
-			require.Equal(t, code, decoded(t, b.sent()[0])["respCode"])
-			require.Equal(t, []string{"t1.late-success"}, b.fired())
+			require.Equal(t, code, decoded(t, b.Sent()[0])["respCode"])
+			require.Equal(t, []string{"t1.late-success"}, b.Fired())
 			require.Equal(t, "00", b.refund("refund0001", late.values["queryId"], "101").code(), "the way out")
 			require.NoError(t, b.provider.Close())
 		})
@@ -198,8 +199,8 @@ func TestConduct_LateSuccess(t *testing.T) {
 	order := b.order("07", "order0001")
 	require.Equal(t, "00", b.send(back, order).code())
 	require.Equal(t, "00", b.reverse("order0001", order["txnTime"]).code())
-	require.Equal(t, []string{"pending", "captured", "returned"}, b.entries("order0001"))
-	require.Equal(t, []string{"t1.late-success"}, b.fired())
+	require.Equal(t, []string{"pending", "captured", "returned"}, b.Entries("order0001"))
+	require.Equal(t, []string{"t1.late-success"}, b.Fired())
 	require.EqualValues(t, full, b.balance())
 	b.deliveries(1)
 }
@@ -212,8 +213,8 @@ func TestConduct_LateSuccessUnasked(t *testing.T) {
 		require.Equal(t, map[faults.Trial]int{"t1": 1}, b.provider.Outstanding(), "rest waits for it")
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
-		require.Equal(t, "42", decoded(t, b.sent()[0])["respCode"])
-		require.Equal(t, []string{"t1.late-success"}, b.fired())
+		require.Equal(t, "42", decoded(t, b.Sent()[0])["respCode"])
+		require.Equal(t, []string{"t1.late-success"}, b.Fired())
 		require.NoError(t, b.provider.Close())
 	})
 }
@@ -272,10 +273,8 @@ func TestRecords_NameWhatTheyAreAbout(t *testing.T) {
 	b.hurry()
 	b.deliveries(2)
 	require.NoError(t, b.provider.Close())
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	var told []journal.Entry
-	for _, record := range b.records {
+	for _, record := range b.Records() {
 		if record.Entry != nil && record.Entry.Kind == journal.DeliveryEntry {
 			told = append(told, *record.Entry)
 		}

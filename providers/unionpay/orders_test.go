@@ -209,7 +209,7 @@ func TestOrders_PayTimeout(t *testing.T) {
 		_, err = b.provider.Pay(t.Context(), "t1", code)
 		require.ErrorIs(t, err, providers.ErrNotPayable)
 		require.Equal(t, "01", b.query("order0001", order["txnTime"]).values["origRespCode"])
-		require.Equal(t, []string{"pending", "closed"}, b.entries("order0001"))
+		require.Equal(t, []string{"pending", "closed"}, b.Entries("order0001"))
 		_, err = b.provider.Pay(t.Context(), "t1", code)
 		require.ErrorIs(t, err, providers.ErrNotPayable)
 		time.Sleep(23 * time.Hour)

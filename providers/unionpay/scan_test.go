@@ -45,7 +45,7 @@ func TestScan_RefusalsAreToldLater(t *testing.T) {
 	require.True(t, b.believes(told))
 	require.NotContains(t, told, "settleAmt")
 	require.Equal(t, "64", b.query("order0001", order["txnTime"]).values["origRespCode"])
-	require.Equal(t, []string{"pending", "declined"}, b.entries("order0001"))
+	require.Equal(t, []string{"pending", "declined"}, b.Entries("order0001"))
 	require.Equal(t, "35", b.reverse("order0001", order["txnTime"]).code())
 	require.Equal(t, "35", b.refund("refund0001", told["queryId"], "1").code())
 }

@@ -108,7 +108,7 @@ func TestVoid(t *testing.T) {
 	require.Equal(t, "00", b.query(paid.number, paid.txnTime).values["origRespCode"], "the consume did succeed")
 	require.Equal(t, "45", b.void("void0002", paid.queryID, "101").code())
 	require.Equal(t, "45", b.reverse(paid.number, paid.txnTime).code())
-	require.Equal(t, []string{"pending", "captured", "returned"}, b.entries("order0001"))
+	require.Equal(t, []string{"pending", "captured", "returned"}, b.Entries("order0001"))
 
 	partly := b.paid("order0002")
 	require.Equal(t, "00", b.refund("refund0001", partly.queryID, "1").code())
@@ -154,7 +154,7 @@ func TestReverse(t *testing.T) {
 	require.Equal(t, "00", b.reverse("order0002", order["txnTime"]).code())
 	_, err := b.provider.Pay(t.Context(), "t1", code)
 	require.ErrorIs(t, err, providers.ErrNotPayable, "nobody pays it any more")
-	require.Equal(t, []string{"pending", "closed"}, b.entries("order0002"))
+	require.Equal(t, []string{"pending", "closed"}, b.Entries("order0002"))
 
 	refunded := b.paid("order0003")
 	asked := b.undoing("04", "refund0001", refunded.queryID, "1")
@@ -187,7 +187,6 @@ func TestUndo_Model(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := open(t, func(c *Config) { c.RefundDelay = faults.Duration(time.Hour) })
 		defer func() { require.NoError(t, b.provider.Close()) }()
-		b.status = func(int) (int, error) { return 200, nil }
 		paid, model, number := b.paid("order0001"), undoModel{}, 0
 		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"refund", "refund", "finish", "void", "reverse"}), 1, 12).Draw(rt, "steps")
 		for _, step := range steps {

@@ -1,7 +1,6 @@
 package wechatpay
 
 import (
-	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -12,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +21,9 @@ import (
 	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
-	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
+	"github.com/payquake/payquake/providers/internal/witness"
 	"github.com/payquake/payquake/providers/keys"
 )
 
@@ -42,6 +40,8 @@ func testConfig(t testing.TB) Config {
 
 // bench is a provider with a merchant's client, a recorder and a courier.
 type bench struct {
+	witness.Witness
+
 	t        *testing.T
 	config   Config
 	provider *Provider
@@ -49,12 +49,6 @@ type bench struct {
 	trial    faults.Trial
 	serial   string // the Wechatpay-Serial of requests
 
-	mu        sync.Mutex
-	records   []journal.Record
-	delivered []*proxy.Request
-	at        []time.Time
-	status    func(n int) (int, error) // the merchant's answer to the nth delivery
-	body      func(n int) []byte       // and its body
 }
 
 func open(t *testing.T, change func(*Config), parts ...providers.Part) *bench {
@@ -63,8 +57,7 @@ func open(t *testing.T, change func(*Config), parts ...providers.Part) *bench {
 	if change != nil {
 		change(&config)
 	}
-	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1",
-		status: func(int) (int, error) { return 200, nil }}
+	b := &bench{t: t, config: config, merchant: config.Merchants[0], trial: "t1"}
 	provider, err := New(config, providers.Ports{Recorder: b, Courier: b, Clock: clock.System{}})
 	require.NoError(t, err)
 	b.provider = provider
@@ -78,36 +71,7 @@ func open(t *testing.T, change func(*Config), parts ...providers.Part) *bench {
 // conducted is a bench whose trial t1 is treated in the given way.
 func conducted(t *testing.T, conduct faults.Conduct, aspects ...string) *bench {
 	t.Helper()
-	pins := map[string]string{}
-	for _, aspect := range aspects {
-		pins[aspect] = "t1." + aspect
-	}
-	return open(t, nil, providers.Part{Trial: "t1", Balance: payment.Fen(10_000_000),
-		Conducts: []faults.Conduct{conduct}, Pins: []map[string]string{pins}})
-}
-
-// Record implements providers.Recorder.
-func (b *bench) Record(_ context.Context, trial faults.Trial, record journal.Record) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	record.Trial = trial
-	b.records = append(b.records, record)
-}
-
-// Deliver implements providers.Courier.
-func (b *bench) Deliver(_ context.Context, _ faults.Trial, request *proxy.Request) (*proxy.Answer, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.delivered, b.at = append(b.delivered, request), append(b.at, time.Now())
-	status, err := b.status(len(b.delivered))
-	if err != nil {
-		return nil, err
-	}
-	answer := &proxy.Answer{Status: status}
-	if b.body != nil {
-		answer.Body = b.body(len(b.delivered))
-	}
-	return answer, nil
+	return open(t, nil, witness.Part(payment.Fen(10_000_000), conduct, aspects...))
 }
 
 // fingerprintOf is the SHA-256 of a certificate's DER, in hex.
@@ -116,18 +80,6 @@ func fingerprintOf(t testing.TB, certificate string) string {
 	block, _ := pem.Decode([]byte(certificate))
 	require.NotNil(t, block)
 	return fmt.Sprintf("%x", sha256.Sum256(block.Bytes))
-}
-
-func (b *bench) fired() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var pins []string
-	for _, record := range b.records {
-		if record.Pin != nil {
-			pins = append(pins, record.Pin.ID)
-		}
-	}
-	return pins
 }
 
 // answer is what came back, read.
@@ -286,30 +238,6 @@ func systemClock() clock.Clock { return clock.System{} }
 // deliveries waits until so many notifications came, and returns all.
 func (b *bench) deliveries(n int) []*proxy.Request {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return len(b.delivered) >= n
-	}, 5*time.Second, time.Millisecond)
-	return b.sent()
-}
-
-// sent is what was delivered so far, and times when.
-func (b *bench) sent() []*proxy.Request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.delivered)
-}
-
-func (b *bench) times() []time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.at)
-}
-
-// taped is what was recorded so far.
-func (b *bench) taped() []journal.Record {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.records)
+	require.Eventually(b.t, func() bool { return len(b.Sent()) >= n }, 20*time.Second, time.Millisecond)
+	return b.Sent()
 }

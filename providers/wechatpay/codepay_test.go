@@ -138,7 +138,7 @@ func TestConduct_Decline(t *testing.T) {
 	}
 	_, err := b.provider.Pay(t.Context(), "t1", code)
 	require.NoError(t, err)
-	require.Equal(t, []string{"t1.decline"}, b.fired(), "once per payment")
+	require.Equal(t, []string{"t1.decline"}, b.Fired(), "once per payment")
 }
 
 func TestConduct_DeclineOfABarcode(t *testing.T) {
@@ -146,7 +146,7 @@ func TestConduct_DeclineOfABarcode(t *testing.T) {
 	b.refuses(b.call("POST", codepayPath, b.codepay("order-0001", b.barcode())), 403, "NOT_ENOUGH")
 	require.Equal(t, statePayError, b.query("order-0001").text("trade_state"))
 	require.Equal(t, 200, b.call("POST", codepayPath, b.codepay("order-0001", b.barcode())).status, "the next try is accepted")
-	require.Equal(t, []string{"t1.decline"}, b.fired())
+	require.Equal(t, []string{"t1.decline"}, b.Fired())
 
 	poor := open(t, nil, providers.Part{Trial: "t1", Balance: payment.Fen(1)})
 	poor.refuses(poor.call("POST", codepayPath, poor.codepay("order-0001", poor.barcode())), 403, "NOT_ENOUGH")
@@ -158,7 +158,7 @@ func TestConduct_UnknownOutcomeOfABarcode(t *testing.T) {
 	require.EqualValues(t, full-101, b.balance(), "although the money was taken")
 	require.Equal(t, stateSuccess, b.query("order-0001").text("trade_state"), "later calls are truthful")
 	require.Equal(t, 200, b.refund("order-0001", "r1", 101).status, "once per payment")
-	require.Equal(t, []string{"t1.unknown-outcome"}, b.fired())
+	require.Equal(t, []string{"t1.unknown-outcome"}, b.Fired())
 }
 
 func TestConduct_UnknownOutcomeOfARefund(t *testing.T) {
@@ -167,14 +167,14 @@ func TestConduct_UnknownOutcomeOfARefund(t *testing.T) {
 	b.refuses(b.refund("order-0001", "r1", 50), 500, "SYSTEM_ERROR")
 	require.Equal(t, refundProcessing, b.refund("order-0001", "r1", 50).text("status"))
 	require.Equal(t, refundProcessing, b.call("GET", refundPath+"/r1", "").text("status"))
-	require.Equal(t, []string{"t1.unknown-outcome"}, b.fired())
+	require.Equal(t, []string{"t1.unknown-outcome"}, b.Fired())
 }
 
 func TestConduct_QueryLag(t *testing.T) {
 	b := conducted(t, faults.Conduct{QueryLag: 2}, "query-lag")
 	code := b.native("order-0001")
 	require.Equal(t, stateNotPay, b.query("order-0001").text("trade_state"))
-	require.Empty(t, b.fired(), "before the capture unpaid is the truth")
+	require.Empty(t, b.Fired(), "before the capture unpaid is the truth")
 	_, err := b.provider.Pay(t.Context(), "t1", code)
 	require.NoError(t, err)
 	b.refuses(b.close("order-0001"), 400, "ORDERPAID")
@@ -184,7 +184,7 @@ func TestConduct_QueryLag(t *testing.T) {
 		require.Equal(t, want == stateSuccess, got.text("transaction_id") != "")
 	}
 	require.Equal(t, 200, b.refund("order-0001", "r1", 1).status, "never on a refund")
-	require.Equal(t, []string{"t1.query-lag"}, b.fired())
+	require.Equal(t, []string{"t1.query-lag"}, b.Fired())
 
 	scanned := conducted(t, faults.Conduct{QueryLag: 1}, "query-lag")
 	require.Equal(t, 200, scanned.call("POST", codepayPath, scanned.codepay("order-0001", scanned.barcode())).status)
@@ -199,13 +199,13 @@ func TestConduct_CaptureBeforeClose(t *testing.T) {
 	b.refuses(b.close("order-0001"), 400, "ORDERPAID")
 	require.Equal(t, stateSuccess, b.query("order-0001").text("trade_state"))
 	require.Len(t, b.deliveries(1), 1, "and it is notified")
-	require.Equal(t, []string{"t1.late-success"}, b.fired())
+	require.Equal(t, []string{"t1.late-success"}, b.Fired())
 
 	poor := open(t, nil, providers.Part{Trial: "t1", Balance: payment.Fen(1), Conducts: []faults.Conduct{{CaptureBeforeClose: true}},
 		Pins: []map[string]string{{"late-success": "p"}}})
 	poor.native("order-0001")
 	require.Equal(t, 204, poor.close("order-0001").status, "no money, no late success")
-	require.Empty(t, poor.fired())
+	require.Empty(t, poor.Fired())
 }
 
 func TestConduct_CaptureBeforeReverse(t *testing.T) {
@@ -217,7 +217,7 @@ func TestConduct_CaptureBeforeReverse(t *testing.T) {
 	got := b.query("order-0001")
 	require.Equal(t, stateRevoked, got.text("trade_state"))
 	require.NotEmpty(t, got.text("transaction_id"))
-	require.Equal(t, []string{"p"}, b.fired())
+	require.Equal(t, []string{"p"}, b.Fired())
 }
 
 func TestConduct_NthPaymentAndTheLastForAllFurther(t *testing.T) {
@@ -227,13 +227,13 @@ func TestConduct_NthPaymentAndTheLastForAllFurther(t *testing.T) {
 	require.Len(t, b.deliveries(1), 1)
 	b.paid("order-0002")
 	b.paid("order-0003")
-	require.Equal(t, []string{"p", "p"}, b.fired())
+	require.Equal(t, []string{"p", "p"}, b.Fired())
 }
 
 func TestTrial_UnattributedOrderIsAdoptedByItsShopper(t *testing.T) {
 	b := conducted(t, faults.Conduct{NotifyNever: true}, "notify-never")
 	b.trial = ""
 	b.paid("order-0001")
-	require.Equal(t, []string{"t1.notify-never"}, b.fired())
-	require.Equal(t, faults.Trial("t1"), b.taped()[len(b.taped())-1].Trial)
+	require.Equal(t, []string{"t1.notify-never"}, b.Fired())
+	require.Equal(t, faults.Trial("t1"), b.Records()[len(b.Records())-1].Trial)
 }

@@ -248,8 +248,8 @@ func TestCombined_NotificationAndRefundsOfEachMerchant(t *testing.T) {
 		_, err := b.provider.Pay(t.Context(), "t1", placed.text("code_url"))
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Len(t, b.sent(), 1)
-		outer, inner := b.unfold(b.sent()[0])
+		require.Len(t, b.Sent(), 1)
+		outer, inner := b.unfold(b.Sent()[0])
 		require.Equal(t, "TRANSACTION.SUCCESS", outer.EventType)
 		require.Equal(t, "transaction", outer.Resource.OriginalType)
 		queried := b.queryCombined("whole-0001")
@@ -270,7 +270,7 @@ func TestCombined_NotificationAndRefundsOfEachMerchant(t *testing.T) {
 		b.merchant = b.config.Merchants[0]
 		time.Sleep(time.Hour)
 		require.EqualValues(t, full-61, b.balance())
-		require.Len(t, b.sent(), 3, "each refund is told")
+		require.Len(t, b.Sent(), 3, "each refund is told")
 		require.Equal(t, payment.Fen(61), b.provider.Book.Holdings(ledger.MerchantAccount(b.merchant.MchID)))
 		require.Equal(t, payment.Fen(0), b.provider.Book.Holdings(ledger.MerchantAccount(other.MchID)))
 		require.NoError(t, b.provider.Audit())
@@ -288,7 +288,7 @@ func TestCombined_Conducts(t *testing.T) {
 		require.NotContains(t, string(lagging.raw), "transaction_id")
 		require.NotContains(t, string(lagging.raw), "payer")
 		require.Equal(t, []string{stateSuccess, stateSuccess}, b.queryCombined("whole-0001").states(), "one lag for both")
-		require.Equal(t, []string{"t1.query-lag"}, b.fired())
+		require.Equal(t, []string{"t1.query-lag"}, b.Fired())
 	})
 	t.Run("late-success", func(t *testing.T) {
 		b := conducted(t, faults.Conduct{CaptureBeforeClose: true}, "late-success")
@@ -297,7 +297,7 @@ func TestCombined_Conducts(t *testing.T) {
 		require.Equal(t, []string{stateSuccess, stateSuccess}, b.queryCombined("whole-0001").states())
 		require.EqualValues(t, full-303, b.balance())
 		require.Len(t, b.deliveries(1), 1)
-		require.Equal(t, []string{"t1.late-success"}, b.fired())
+		require.Equal(t, []string{"t1.late-success"}, b.Fired())
 	})
 	t.Run("decline", func(t *testing.T) {
 		b := conducted(t, faults.Conduct{Declines: 1}, "decline")
@@ -321,7 +321,7 @@ func TestCombined_Conducts(t *testing.T) {
 		_, err := b.provider.Pay(t.Context(), "t1", b.combine("whole-0001"))
 		require.NoError(t, err)
 		require.Empty(t, b.provider.Outstanding())
-		require.Equal(t, []string{"t1.notify-never"}, b.fired())
+		require.Equal(t, []string{"t1.notify-never"}, b.Fired())
 	})
 	t.Run("notify-many", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -329,7 +329,7 @@ func TestCombined_Conducts(t *testing.T) {
 			_, err := b.provider.Pay(t.Context(), "t1", b.combine("whole-0001"))
 			require.NoError(t, err)
 			time.Sleep(time.Hour)
-			require.Len(t, b.sent(), 3)
+			require.Len(t, b.Sent(), 3)
 		})
 	})
 	t.Run("one conduct for a payment", func(t *testing.T) {
@@ -379,7 +379,7 @@ func TestCombined_AllOrNothing(t *testing.T) {
 			r.Fatalf("balance %s, not %d: %v", balance, holds, err)
 		}
 		captures := 0
-		for _, record := range b.taped() {
+		for _, record := range b.Records() {
 			if record.Posting != nil && record.Posting.Kind == journal.CapturePosting {
 				captures++
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/internal/witness"
 )
 
 // unfold decrypts a notification with nothing of the code but AES-GCM.
@@ -63,23 +64,23 @@ func TestNotification_FollowsTheCalendar(t *testing.T) {
 	for _, vary := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, func(c *Config) { c.Options.VaryNotificationIDs = vary })
-			b.status = func(n int) (int, error) {
+			b.Acknowledge = witness.Status(func(n int) (int, error) {
 				return []int{500, 302, 400, 201, 0}[n%5], []error{nil, nil, nil, nil, errors.New("reset")}[n%5]
-			}
+			})
 			b.paid("order-0001")
 			for len(b.provider.Outstanding()) > 0 {
 				time.Sleep(time.Minute)
 			}
-			require.Len(t, b.times(), 16)
+			require.Len(t, b.Times(), 16)
 			ids, signatures := map[string]bool{}, map[string]bool{}
-			for i, sent := range b.sent() {
+			for i, sent := range b.Sent() {
 				if i > 0 {
-					require.Equal(t, Calendar()[i-1], b.times()[i].Sub(b.times()[i-1]), "gap %d", i)
+					require.Equal(t, Calendar()[i-1], b.Times()[i].Sub(b.Times()[i-1]), "gap %d", i)
 				}
 				outer, _ := b.unfold(sent)
 				ids[outer.ID], signatures[sent.Header.First("Wechatpay-Signature")] = true, true
 				require.True(t, signedBy(t, b.config, sent.Header.Std(), sent.Body))
-				require.True(t, fresh(sent.Header.First("Wechatpay-Timestamp"), b.times()[i]))
+				require.True(t, fresh(sent.Header.First("Wechatpay-Timestamp"), b.Times()[i]))
 			}
 			require.Len(t, signatures, 16)
 			if vary {
@@ -94,14 +95,14 @@ func TestNotification_FollowsTheCalendar(t *testing.T) {
 func TestNotification_ScaledCalendarKeepsItsMinimumGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, func(c *Config) { c.Factor = 3600 })
-		b.status = func(n int) (int, error) { return map[bool]int{true: 204, false: 500}[n == 13], nil }
+		b.Acknowledge = witness.Status(func(n int) (int, error) { return map[bool]int{true: 204, false: 500}[n == 13], nil })
 		b.paid("order-0001")
 		for len(b.provider.Outstanding()) > 0 {
 			time.Sleep(10 * time.Millisecond)
 		}
-		require.Len(t, b.times(), 13, "acknowledged by 204")
-		require.Equal(t, 250*time.Millisecond, b.times()[1].Sub(b.times()[0]))
-		require.Equal(t, 3*time.Second, b.times()[12].Sub(b.times()[11]), "three hours")
+		require.Len(t, b.Times(), 13, "acknowledged by 204")
+		require.Equal(t, 250*time.Millisecond, b.Times()[1].Sub(b.Times()[0]))
+		require.Equal(t, 3*time.Second, b.Times()[12].Sub(b.Times()[11]), "three hours")
 	})
 }
 
@@ -110,14 +111,14 @@ func TestConduct_NotifyMany(t *testing.T) {
 		b := conducted(t, faults.Conduct{NotifyCopies: 3, NotifySpacing: 30 * time.Millisecond, NotifyFreshIDs: true}, "notify-many")
 		b.paid("order-0001")
 		synctest.Wait()
-		require.Empty(t, b.fired(), "the first delivery is nothing special")
+		require.Empty(t, b.Fired(), "the first delivery is nothing special")
 		time.Sleep(time.Hour)
-		require.Len(t, b.sent(), 4)
-		require.Equal(t, 90*time.Millisecond, b.times()[3].Sub(b.times()[0]))
-		first, _ := b.unfold(b.sent()[0])
-		second, _ := b.unfold(b.sent()[1])
+		require.Len(t, b.Sent(), 4)
+		require.Equal(t, 90*time.Millisecond, b.Times()[3].Sub(b.Times()[0]))
+		first, _ := b.unfold(b.Sent()[0])
+		second, _ := b.unfold(b.Sent()[1])
 		require.NotEqual(t, first.ID, second.ID)
-		require.Equal(t, []string{"t1.notify-many"}, b.fired())
+		require.Equal(t, []string{"t1.notify-many"}, b.Fired())
 	})
 }
 
@@ -125,10 +126,10 @@ func TestConduct_NotifyNever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := conducted(t, faults.Conduct{NotifyNever: true}, "notify-never")
 		b.paid("order-0001")
-		require.Equal(t, []string{"t1.notify-never"}, b.fired())
+		require.Equal(t, []string{"t1.notify-never"}, b.Fired())
 		require.Equal(t, 200, b.refund("order-0001", "r1", 101).status)
 		time.Sleep(48 * time.Hour)
-		require.Empty(t, b.sent())
+		require.Empty(t, b.Sent())
 		require.Equal(t, refundSuccess, b.call("GET", refundPath+"/r1", "").text("status"))
 	})
 }
@@ -136,7 +137,7 @@ func TestConduct_NotifyNever(t *testing.T) {
 func TestHurry_FiresTheCalendarNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, nil)
-		b.status = func(n int) (int, error) { return map[bool]int{true: 200, false: 500}[n == 3], nil }
+		b.Acknowledge = witness.Status(func(n int) (int, error) { return map[bool]int{true: 200, false: 500}[n == 3], nil })
 		b.paid("order-0001")
 		synctest.Wait()
 		begun := time.Now()
@@ -144,7 +145,7 @@ func TestHurry_FiresTheCalendarNow(t *testing.T) {
 			require.NoError(t, b.provider.Hurry(t.Context(), []faults.Trial{"t1"}))
 		}
 		require.Zero(t, time.Since(begun))
-		require.Len(t, b.sent(), 3)
+		require.Len(t, b.Sent(), 3)
 		require.NoError(t, b.provider.Close())
 	})
 }
@@ -168,9 +169,9 @@ func TestRefund_IsAcceptedThenDoneThenTold(t *testing.T) {
 		require.Equal(t, queried.body, b.refund("order-0001", "r1", 100).body, "the same number is the same refund")
 		require.EqualValues(t, full-1, b.balance())
 
-		require.Len(t, b.sent(), 2)
-		require.Equal(t, "/notify/refund", b.sent()[1].Target)
-		outer, inner := b.unfold(b.sent()[1])
+		require.Len(t, b.Sent(), 2)
+		require.Equal(t, "/notify/refund", b.Sent()[1].Target)
+		outer, inner := b.unfold(b.Sent()[1])
 		require.Equal(t, "REFUND.SUCCESS", outer.EventType)
 		require.Equal(t, "refund", outer.Resource.OriginalType)
 		require.Equal(t, map[string]any{"mchid": b.merchant.MchID, "out_trade_no": "order-0001", "transaction_id": string(receipt.ProviderReference),
@@ -226,10 +227,10 @@ func TestRefund_WithoutAddressIsToldWhereTheAccountSays(t *testing.T) {
 			require.Equal(t, 200, b.refund("order-0001", "r1", 1, `"notify_url":"https://shop.example/notify/refund",`, "").status)
 			time.Sleep(time.Hour)
 			if configured == "" {
-				require.Empty(t, b.sent())
+				require.Empty(t, b.Sent())
 			} else {
-				require.Equal(t, "shop.example:8080", b.sent()[0].Header.First("Host"))
-				require.Equal(t, "http", b.sent()[0].Scheme)
+				require.Equal(t, "shop.example:8080", b.Sent()[0].Header.First("Host"))
+				require.Equal(t, "http", b.Sent()[0].Scheme)
 			}
 		})
 	}
@@ -243,7 +244,7 @@ func TestRecords_TellTheWholeStory(t *testing.T) {
 		require.Equal(t, 200, b.refund("order-0001", "r1", 101).status)
 		time.Sleep(time.Hour)
 		var story []string
-		for _, record := range b.taped() {
+		for _, record := range b.Records() {
 			switch {
 			case record.Posting != nil && record.Posting.Kind != journal.FundingPosting:
 				require.Equal(t, payment.Fen(101), record.Posting.Amount)

@@ -193,7 +193,7 @@ func TestV2_Refunds(t *testing.T) {
 		require.Equal(t, "REFUND", b.accepts2(b.number2(queryPath2, "order-0001")).params["trade_state"])
 		time.Sleep(time.Hour)
 		require.EqualValues(t, full, b.balance())
-		require.Len(t, b.sent(), 2, "the payment and the refund of v3; v2's is not simulated")
+		require.Len(t, b.Sent(), 2, "the payment and the refund of v3; v2's is not simulated")
 	})
 }
 
@@ -203,13 +203,13 @@ func TestV2_Notification(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, nil)
 			bodies := []string{`<xml><return_code>FAIL</return_code></xml>`, ``, `<xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg>OK</return_msg></xml>`}
-			b.body = func(n int) []byte { return []byte(bodies[n-1]) }
+			b.Acknowledge = func(n int) (*proxy.Answer, error) { return &proxy.Answer{Status: 200, Body: []byte(bodies[n-1])}, nil }
 			placed := b.accepts2(b.post2(unifiedPath, b.older(unified("order-0001", "NATIVE").with("sign_type", signType))))
 			receipt, err := b.provider.Pay(t.Context(), "t1", placed.params["code_url"])
 			require.NoError(t, err)
 			time.Sleep(48 * time.Hour)
-			require.Len(t, b.sent(), 3, "a status of 200 alone does not acknowledge")
-			sent := b.sent()[0]
+			require.Len(t, b.Sent(), 3, "a status of 200 alone does not acknowledge")
+			sent := b.Sent()[0]
 			require.Equal(t, "/notify/wx", sent.Target)
 			require.Equal(t, "text/xml", sent.Header.First("Content-Type"))
 			require.Empty(t, sent.Header.First("Wechatpay-Signature"))
@@ -224,7 +224,7 @@ func TestV2_Notification(t *testing.T) {
 			require.Equal(t, signType, told["sign_type"])
 			require.Equal(t, []string{"SUCCESS", "SUCCESS", "order-0001", "101", string(receipt.ProviderReference)},
 				[]string{told["return_code"], told["result_code"], told["out_trade_no"], told["total_fee"], told["transaction_id"]})
-			require.Equal(t, string(sent.Body), string(b.sent()[2].Body))
+			require.Equal(t, string(sent.Body), string(b.Sent()[2].Body))
 		})
 	}
 }
