@@ -83,7 +83,10 @@ func findingOf(evidence *invariants.Evidence, id string) (invariants.Finding, er
 		}
 		known = append(known, finding.ID)
 	}
-	return invariants.Finding{}, usageError{fmt.Errorf("the run has no finding %q; it has %v", id, known)}
+	if len(known) == 0 {
+		return invariants.Finding{}, usageError{errors.New("the run has no finding")}
+	}
+	return invariants.Finding{}, usageError{fmt.Errorf("the run has no finding %q; it has %s", id, strings.Join(known, ", "))}
 }
 
 // repeated is what came of repeating a finding.
