@@ -170,7 +170,7 @@ func TestConfirm_Refund(t *testing.T) {
 			timers := scripted.Patient()
 			timers.RefundQueryEvery = timers.GiveUpAfter // only the notification asks
 			s, o := paid(t, provider, timers)
-			provider.Unconfirmed = true
+			provider.Change(func(p *scripted.Provider) { p.Unconfirmed = true })
 			s.refund(o.ID, "r1", 400, 202)
 			books := s.eventually("accepted", refundIs(0, payment.RefundProcessing))
 			body, err := provider.Finish(books.Refunds[0].Reference, row.state)

@@ -197,7 +197,10 @@ var exposures = map[string]func(t *testing.T, bug *bugs.Bug) bool{
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Provider.Mistaken = map[payment.MerchantReference]payment.MerchantReference{books.Payments[0].Reference: books.Payments[1].Reference}
+		asked, told := books.Payments[0].Reference, books.Payments[1].Reference
+		s.Provider.Change(func(p *scripted.Provider) {
+			p.Mistaken = map[payment.MerchantReference]payment.MerchantReference{asked: told}
+		})
 		s.pay(0, 1000)
 		return s.atRest().Orders[1].State == payment.OrderPaid
 	},

@@ -64,6 +64,13 @@ var _ merchant.Provider = (*Provider)(nil)
 // Name implements merchant.Provider.
 func (p *Provider) Name() payment.ProviderName { return Name }
 
+// Change alters the provider's switches while a shop already talks to it.
+func (p *Provider) Change(alter func(*Provider)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	alter(p)
+}
+
 // Next scripts the coming calls of an operation: start, query, close, reverse,
 // refund, refund-query.
 func (p *Provider) Next(operation string, steps ...Step) {
