@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/payquake/payquake/internal/document"
 )
 
 //go:embed catalogue
@@ -56,10 +58,10 @@ func isPath(name string) bool {
 
 // unknownScenario says which scenario may be meant.
 func unknownScenario(name string) error {
-	if meant := nearest(name, List()); meant != "" {
-		return fmt.Errorf("%w %q; did you mean %q?", ErrUnknownScenario, clip(name), meant)
+	if meant := document.Nearest(name, List()); meant != "" {
+		return fmt.Errorf("%w %q; did you mean %q?", ErrUnknownScenario, document.Clip(name), meant)
 	}
-	return fmt.Errorf("%w %q; the catalogue has %s", ErrUnknownScenario, clip(name), strings.Join(List(), ", "))
+	return fmt.Errorf("%w %q; the catalogue has %s", ErrUnknownScenario, document.Clip(name), strings.Join(List(), ", "))
 }
 
 // loadFile reads a scenario file. Only the outermost may be a suite, so that no
@@ -78,7 +80,7 @@ func loadFile(file string, systems Systems, suites bool) (Scenario, error) {
 		case isPath(name):
 			return loadFile(filepath.Join(filepath.Dir(file), name), systems, false)
 		default:
-			return Scenario{}, fmt.Errorf("%w %q", ErrUnknownScenario, clip(name))
+			return Scenario{}, fmt.Errorf("%w %q", ErrUnknownScenario, document.Clip(name))
 		}
 	})
 }
@@ -88,7 +90,7 @@ func embedded(name string, systems Systems) (Scenario, error) {
 	file := path.Join("catalogue", name+".yaml")
 	text, err := catalogue.ReadFile(file)
 	if err != nil || !slices.Contains(List(), name) {
-		return Scenario{}, fmt.Errorf("%w %q", ErrUnknownScenario, clip(name))
+		return Scenario{}, fmt.Errorf("%w %q", ErrUnknownScenario, document.Clip(name))
 	}
 	return parse(file, text, systems, func(member string) (Scenario, error) {
 		if member == name {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -30,12 +31,12 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 	}
 	p := &packer{seed: seed, systems: systems}
 	for _, member := range members {
-		l := &list{source: member.source, name: member.Name}
+		l := &document.Notes{Source: member.source, Name: member.Name}
 		if member.source != nil {
-			l.name = member.source.file
+			l.Name = member.source.File
 		}
 		drawn := dealt(member, systems, randomFor(seed, member.Name), l)
-		if err := l.err(); err != nil {
+		if err := l.Err(); err != nil {
 			return Plan{}, err
 		}
 		part := Part{Scenario: member.Name, About: member.About, Expect: member.Expect}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/scenarios"
 )
@@ -244,7 +245,7 @@ func TestCompile_WrittenInGo(t *testing.T) {
 	_, err := scenarios.Compile(scenarios.Scenario{Name: "Bad name", Scale: scenarios.Scale{Trials: 1, Methods: []payment.Method{"cash"}},
 		Shoppers: []scenarios.ShopperLine{{Shopper: "payer"}},
 		Faults:   []scenarios.FaultLine{{Fault: "lost-answer"}, {Fault: "nope"}, {Fault: "notify-never"}}}, scenarios.DefaultSystems(), 1)
-	var problems scenarios.Problems
+	var problems document.Problems
 	require.ErrorAs(t, err, &problems)
 	require.Len(t, problems, 6, "%v", err)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -102,7 +103,7 @@ func waysWith(s Scenario, line ShopperLine, provider Provider) []way {
 
 // dealt is the drawn part of a scenario: trials with shoppers and pins, without
 // amounts yet.
-func dealt(s Scenario, systems Systems, random *rand.Rand, l *list) []Trial {
+func dealt(s Scenario, systems Systems, random *rand.Rand, l *document.Notes) []Trial {
 	trials := dealShoppers(s, systems, random)
 	dealFaults(s, systems, trials, random, l)
 	for i := range trials {
@@ -174,7 +175,7 @@ func shares(lines []ShopperLine, trials int) []int {
 // dealFaults pins the scenario's faults to its trials. Lines with the fewest
 // trials to choose from choose first, and every line prefers trials without a
 // fault, so that faults meet in one trial only if they must.
-func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, l *list) {
+func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, l *document.Notes) {
 	order := make([]int, len(s.Faults))
 	candidates := make([][]int, len(s.Faults))
 	for i, line := range s.Faults {
@@ -197,7 +198,7 @@ func dealFaults(s Scenario, systems Systems, trials []Trial, random *rand.Rand, 
 			}
 		}
 		if count > len(open) || len(open) == 0 {
-			l.addf(path, "%d trials are wanted, and %d of this draw come by the place", max(count, 1), len(open))
+			l.Addf(path, "%d trials are wanted, and %d of this draw come by the place", max(count, 1), len(open))
 			continue
 		}
 		random.Shuffle(len(open), func(a, b int) { open[a], open[b] = open[b], open[a] })

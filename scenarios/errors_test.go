@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -50,7 +51,7 @@ func golden(t *testing.T, file, got string) {
 
 func TestProblems_AsJSON(t *testing.T) {
 	_, err := scenarios.Parse("a.yaml", []byte("name: a\nfaults:\n  - {fault: nop, at: merchant->wechatpay create}\n"), scenarios.DefaultSystems())
-	var problems scenarios.Problems
+	var problems document.Problems
 	require.True(t, errors.As(err, &problems))
 	text, err := json.Marshal(problems)
 	require.NoError(t, err)
@@ -120,7 +121,7 @@ func FuzzParse(f *testing.F) {
 	systems := scenarios.DefaultSystems()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		scenario, err := scenarios.Parse("fuzz.yaml", text, systems)
-		var problems scenarios.Problems
+		var problems document.Problems
 		if err != nil {
 			require.True(t, errors.As(err, &problems), "%v", err)
 			require.NotEmpty(t, problems)

@@ -7,53 +7,54 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
 
 // checkPlace refuses a fault where it may not be pinned: on a link, operation
 // or leg that does not exist or that its definition does not allow, and where
 // it would be a lie that nobody asked for.
-func checkPlace(l *list, path string, systems Systems, line FaultLine) {
+func checkPlace(l *document.Notes, path string, systems Systems, line FaultLine) {
 	definition, known := faults.Lookup(line.Fault)
 	switch {
 	case !known:
-		if line.Fault != "" || l.source == nil {
-			l.unknown(path+".fault", "fault", line.Fault, faultNames())
+		if line.Fault != "" || l.Source == nil {
+			l.Unknown(path+".fault", "fault", line.Fault, faultNames())
 		}
 	case definition.Kind == faults.AsJourney:
-		l.addf(path+".fault", "%s is a shopper; it stands under shoppers:", line.Fault)
+		l.Addf(path+".fault", "%s is a shopper; it stands under shoppers:", line.Fault)
 	case definition.Kind == faults.OnPayment:
 		checkPayment(l, path, systems, line)
 	case line.At != nil:
 		if checkAddress(l, path+".at", systems, *line.At) {
 			checkFit(l, path, systems, definition, line)
 		}
-	case l.source == nil:
-		l.addf(path, "%s needs an address", line.Fault)
+	case l.Source == nil:
+		l.Addf(path, "%s needs an address", line.Fault)
 	}
 }
 
 // checkPayment refuses a behaviour of a provider that does not exist.
-func checkPayment(l *list, path string, systems Systems, line FaultLine) {
+func checkPayment(l *document.Notes, path string, systems Systems, line FaultLine) {
 	if line.Payment == nil {
-		if l.source == nil {
-			l.addf(path, "%s needs a payment", line.Fault)
+		if l.Source == nil {
+			l.Addf(path, "%s needs a payment", line.Fault)
 		}
 		return
 	}
 	if _, known := systems.provider(payment.ProviderName(line.Payment.Provider)); !known && line.Payment.Provider != anyProvider {
-		l.unknown(path+".payment", "provider", line.Payment.Provider, append([]string{anyProvider}, systems.providerNames()...))
+		l.Unknown(path+".payment", "provider", line.Payment.Provider, append([]string{anyProvider}, systems.providerNames()...))
 	}
 	if line.Lie {
-		l.addf(path+".lie", "%s is no lie: the provider says the same on every channel", line.Fault)
+		l.Addf(path+".lie", "%s is no lie: the provider says the same on every channel", line.Fault)
 	}
 }
 
 // checkAddress reports whether the address exists.
-func checkAddress(l *list, path string, systems Systems, at faults.Address) bool {
+func checkAddress(l *document.Notes, path string, systems Systems, at faults.Address) bool {
 	link, known := systems.link(at.Link)
 	if !known {
-		l.unknown(path, "link", string(at.Link), systems.linkNames())
+		l.Unknown(path, "link", string(at.Link), systems.linkNames())
 		return false
 	}
 	if !slices.Contains(link.Operations, at.Operation) {
@@ -61,25 +62,25 @@ func checkAddress(l *list, path string, systems Systems, at faults.Address) bool
 		for i, operation := range link.Operations {
 			words[i] = string(operation)
 		}
-		l.unknown(path, "operation of "+string(at.Link), string(at.Operation), words)
+		l.Unknown(path, "operation of "+string(at.Link), string(at.Operation), words)
 		return false
 	}
 	return true
 }
 
 // checkFit refuses an address that exists but is not for this fault.
-func checkFit(l *list, path string, systems Systems, d faults.Definition, line FaultLine) {
+func checkFit(l *document.Notes, path string, systems Systems, d faults.Definition, line FaultLine) {
 	at := path + ".at"
 	if len(d.Operations) > 0 && !slices.Contains(d.Operations, line.At.Operation) {
-		l.addf(at, "%s is for %s, not for %s", d.Name, joined(d.Operations), line.At.Operation)
+		l.Addf(at, "%s is for %s, not for %s", d.Name, document.Joined(d.Operations), line.At.Operation)
 		return
 	}
 	if len(d.Legs) > 0 && !slices.Contains(d.Legs, line.At.Leg) {
-		l.addf(at, "%s is for the %s, not the %s; for example %s", d.Name, joined(d.Legs), line.At.Leg, d.Example)
+		l.Addf(at, "%s is for the %s, not the %s; for example %s", d.Name, document.Joined(d.Legs), line.At.Leg, d.Example)
 		return
 	}
 	if d.Kind == faults.OnProcess && line.At.Nth == 0 {
-		l.addf(at, "%s is for one message, not for every one (#*): a process stops once", d.Name)
+		l.Addf(at, "%s is for one message, not for every one (#*): a process stops once", d.Name)
 		return
 	}
 	settings := line.Settings
@@ -89,13 +90,13 @@ func checkFit(l *list, path string, systems Systems, d faults.Definition, line F
 	for _, one := range settings {
 		fault, err := faults.Decode(d.Name, one)
 		if err != nil {
-			if l.source == nil {
-				l.add(path, err.Error())
+			if l.Source == nil {
+				l.Add(path, err.Error())
 			}
 			return
 		}
 		if problem, part := unfitAnywhere(systems, fault, *line.At); problem != "" {
-			l.put(at, part, Problem{Message: d.Name + ": " + problem})
+			l.Put(at, part, document.Problem{Message: d.Name + ": " + problem})
 			return
 		}
 		if !checkLie(l, path, fault, line) {
@@ -115,14 +116,14 @@ type classified interface {
 }
 
 // checkLie reports whether the fault's class at its place is what was asked for.
-func checkLie(l *list, path string, fault faults.Fault, line FaultLine) bool {
+func checkLie(l *document.Notes, path string, fault faults.Fault, line FaultLine) bool {
 	classed, is := fault.(classified)
 	isLie := is && classed.ClassOn(line.At.Operation, line.At.Leg) == faults.Lie
 	switch {
 	case isLie && !line.Lie:
-		l.addf(path+".at", "%s is a lie here: a validly signed message that its sender's book contradicts; ask for it with lie: true", line.Fault)
+		l.Addf(path+".at", "%s is a lie here: a validly signed message that its sender's book contradicts; ask for it with lie: true", line.Fault)
 	case line.Lie && !isLie:
-		l.addf(path+".lie", "%s is no lie here; leave lie: out", line.Fault)
+		l.Addf(path+".lie", "%s is no lie here; leave lie: out", line.Fault)
 	default:
 		return true
 	}
@@ -220,7 +221,7 @@ func unfitSignature(provider Provider, how faults.SignatureChange, at faults.Add
 		possible, whose = provider.RequestSignatures, "a merchant of "+whose
 	}
 	if how != "" && !slices.Contains(possible, how) {
-		return fmt.Sprintf("a signature of %s cannot be spoiled by %s; it can by %s", whose, how, joined(possible)), string(at.Leg)
+		return fmt.Sprintf("a signature of %s cannot be spoiled by %s; it can by %s", whose, how, document.Joined(possible)), string(at.Leg)
 	}
 	return "", ""
 }

@@ -7,34 +7,35 @@ import (
 	"strings"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
 
 // expect reads what must have happened. One line says one thing.
-func (r *reader) expect(n node) []Expectation {
+func (r *reader) expect(n document.Node) []Expectation {
 	var all []Expectation
-	members := r.ordered("expect", n)
-	for _, at := range members.paths {
-		values := r.fields(at, members.byPath[at], keysOf(expectFields()))
+	members := r.Ordered("expect", n)
+	for _, at := range members.Paths {
+		values := r.Fields(at, members.ByPath[at], keysOf(expectFields()))
 		expectation := Expectation{AtLeast: 1}
 		for _, happening := range []Happening{Captures, Refunds, Notifications, Rests} {
 			if n, given := values[string(happening)]; given {
-				expectation.What, expectation.AtLeast = happening, r.count(under(at, string(happening)), n)
+				expectation.What, expectation.AtLeast = happening, r.Count(document.Under(at, string(happening)), n)
 			}
 		}
 		if n, given := values[string(FaultFired)]; given {
 			expectation.What = FaultFired
-			expectation.Fault = r.word(under(at, "fired"), "fault", n, faultNames())
+			expectation.Fault = r.Word(document.Under(at, "fired"), "fault", n, faultNames())
 			if n, given := values["atLeast"]; given {
-				expectation.AtLeast = r.count(under(at, "atLeast"), n)
+				expectation.AtLeast = r.Count(document.Under(at, "atLeast"), n)
 			}
 		}
 		wanted := 1
-		if expectation.Fault != "" && values["atLeast"].kind != nothing {
+		if expectation.Fault != "" && values["atLeast"].Kind != document.Nothing {
 			wanted = 2
 		}
 		if values != nil && len(values) != wanted {
-			r.addf(at, "an expectation is one of captures, refunds, notifications and rests with a number, or fired: with a fault and perhaps atLeast:")
+			r.Addf(at, "an expectation is one of captures, refunds, notifications and rests with a number, or fired: with a fault and perhaps atLeast:")
 		}
 		all = append(all, expectation)
 	}
@@ -42,17 +43,17 @@ func (r *reader) expect(n node) []Expectation {
 }
 
 // trials reads the trials that leave nothing to chance.
-func (r *reader) trials(scenario string, n node) []Trial {
+func (r *reader) trials(scenario string, n document.Node) []Trial {
 	var all []Trial
-	members := r.ordered("trials", n)
-	for _, at := range members.paths {
-		all = append(all, r.trial(at, scenario, members.byPath[at]))
+	members := r.Ordered("trials", n)
+	for _, at := range members.Paths {
+		all = append(all, r.trial(at, scenario, members.ByPath[at]))
 	}
 	return all
 }
 
 // trial reads a pinned trial, and lets its shopper write the journey.
-func (r *reader) trial(path, scenario string, n node) Trial {
+func (r *reader) trial(path, scenario string, n document.Node) Trial {
 	definition, values := r.defined(path, n, "shopper", shopperNames(), trialFields())
 	trial := Trial{Scenario: scenario, Shopper: definition.Name, Provider: "", Method: payment.MethodCode}
 	if settings := r.settings(path, definition, values, false); len(settings) > 0 {
@@ -61,28 +62,28 @@ func (r *reader) trial(path, scenario string, n node) Trial {
 	if n, given := values["id"]; given {
 		trial.ID = faults.Trial(r.name(path+".id", n))
 	} else if values != nil {
-		r.add(path, "the trial has no id:")
+		r.Add(path, "the trial has no id:")
 	}
 	if n, given := values["provider"]; given {
-		trial.Provider = payment.ProviderName(r.text(path+".provider", n))
+		trial.Provider = payment.ProviderName(r.Text(path+".provider", n))
 	} else if len(r.systems.Providers) > 0 {
 		trial.Provider = r.systems.Providers[0].Name
 	}
 	if n, given := values["other"]; given {
-		trial.Other = payment.ProviderName(r.text(path+".other", n))
+		trial.Other = payment.ProviderName(r.Text(path+".other", n))
 	}
 	if n, given := values["method"]; given {
-		trial.Method = payment.Method(r.text(path+".method", n))
+		trial.Method = payment.Method(r.Text(path+".method", n))
 	}
 	if n, given := values["lines"]; given {
 		trial.Lines, trial.Total = r.lines(path+".lines", n)
 	} else if values != nil {
-		r.add(path, "the trial has no lines: what is bought?")
+		r.Add(path, "the trial has no lines: what is bought?")
 	}
 	if definition.Name != "" {
 		walked, err := walk(trial)
 		if err != nil {
-			r.add(path, clip(err.Error()))
+			r.Add(path, document.Clip(err.Error()))
 		}
 		trial = walked
 	}
@@ -94,61 +95,61 @@ func (r *reader) trial(path, scenario string, n node) Trial {
 
 // lines reads what is bought. The total is not in the file: it could contradict
 // its lines.
-func (r *reader) lines(path string, n node) (lines []Line, total payment.Money) {
-	members := r.ordered(path, n)
-	for _, at := range members.paths {
-		values := r.fields(at, members.byPath[at], keysOf(lineFields()))
+func (r *reader) lines(path string, n document.Node) (lines []Line, total payment.Money) {
+	members := r.Ordered(path, n)
+	for _, at := range members.Paths {
+		values := r.Fields(at, members.ByPath[at], keysOf(lineFields()))
 		line := Line{Name: "goods", Quantity: 1}
 		if n, given := values["name"]; given {
-			line.Name = r.text(at+".name", n)
+			line.Name = r.Text(at+".name", n)
 		}
 		if n, given := values["shop"]; given {
-			line.Shop = r.text(at+".shop", n)
+			line.Shop = r.Text(at+".shop", n)
 		}
 		if n, given := values["quantity"]; given {
-			line.Quantity = int64(r.count(at+".quantity", n))
+			line.Quantity = int64(r.Count(at+".quantity", n))
 		}
 		if n, given := values["price"]; given {
 			line.Price = r.money(at+".price", n)
 		} else if values != nil {
-			r.add(at, "the line has no price:")
+			r.Add(at, "the line has no price:")
 		}
 		if line.Quantity < 1 || line.Quantity > maxQuantity {
-			r.addf(at, "a quantity is from 1 to %d", maxQuantity)
+			r.Addf(at, "a quantity is from 1 to %d", maxQuantity)
 			line.Quantity = 1
 		}
 		lines = append(lines, line)
 		total, _ = total.Add(payment.Money{Minor: line.Quantity * line.Price.Minor, Currency: line.Price.Currency})
 	}
 	if total.Minor > maxTotal {
-		r.addf(path, "the total is beyond %s", payment.Fen(maxTotal).Decimal())
+		r.Addf(path, "the total is beyond %s", payment.Fen(maxTotal).Decimal())
 	}
 	return lines, total
 }
 
 // pins reads the pins of a trial. Whether one is required is worked out if the
 // file does not say so.
-func (r *reader) pins(path string, trial *Trial, n node) {
-	members := r.ordered(path, n)
+func (r *reader) pins(path string, trial *Trial, n document.Node) {
+	members := r.Ordered(path, n)
 	said := map[int]bool{}
-	for i, at := range members.paths {
-		line, values := r.placed(at, members.byPath[at], slices.Concat(pinFields(), placeFields()), false)
+	for i, at := range members.Paths {
+		line, values := r.placed(at, members.ByPath[at], slices.Concat(pinFields(), placeFields()), false)
 		pin := pinOf(line.resolved(trial.Provider), turn(line.Settings, 0), *trial)
 		pin.ID = pinID(trial.ID, i)
 		if n, given := values["id"]; given {
-			pin.ID = r.text(at+".id", n)
+			pin.ID = r.Text(at+".id", n)
 			if !strings.HasPrefix(pin.ID, string(trial.ID)+".") {
-				r.addf(at+".id", "a pin's id is that of its trial with a dot and more, such as %s", pinID(trial.ID, i))
+				r.Addf(at+".id", "a pin's id is that of its trial with a dot and more, such as %s", pinID(trial.ID, i))
 			}
 		}
 		if n, given := values["required"]; given {
-			pin.Required, said[i] = r.flag(at+".required", n), true
+			pin.Required, said[i] = r.Flag(at+".required", n), true
 		}
 		if !placedRight(line) {
 			said = map[int]bool{} // what is missing was told; what is left is only checked
 			continue
 		}
-		checkPlace(&r.list, at, r.systems, line.resolved(trial.Provider))
+		checkPlace(&r.Notes, at, r.systems, line.resolved(trial.Provider))
 		trial.Pins = append(trial.Pins, pin)
 	}
 	worked := decide(*trial, false, r.systems)

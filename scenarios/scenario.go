@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -25,7 +26,7 @@ type Scenario struct {
 	// its name and what it is about.
 	Suite []Scenario
 
-	source *source // nil if it was not read from text
+	source *document.Source // nil if it was not read from text
 	// narrowed: it is left with some of its providers, which may leave a line
 	// with fewer trials than it asks for.
 	narrowed bool

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/document"
 )
 
 // settings reads a catalogue entry's own settings. If they may be taken in
 // turn, one of them may be a list.
-func (r *reader) settings(path string, d faults.Definition, values map[string]node, turns bool) []json.RawMessage {
+func (r *reader) settings(path string, d faults.Definition, values map[string]document.Node, turns bool) []json.RawMessage {
 	first := map[string]any{}
 	listed, variants := "", []any(nil)
 	for _, s := range d.Settings {
@@ -16,19 +17,19 @@ func (r *reader) settings(path string, d faults.Definition, values map[string]no
 		if !given {
 			continue
 		}
-		at := under(path, s.Name)
-		if n.kind != sequence || !turns {
+		at := document.Under(path, s.Name)
+		if n.Kind != document.Sequence || !turns {
 			first[s.Name] = r.setting(at, s, n)
 			continue
 		}
 		if listed != "" {
-			r.addf(at, "only one setting of a fault may be a list; %s is one already", listed)
+			r.Addf(at, "only one setting of a fault may be a list; %s is one already", listed)
 			continue
 		}
 		listed = s.Name
-		members := r.ordered(at, n)
-		for _, member := range members.paths {
-			variants = append(variants, r.setting(member, s, members.byPath[member]))
+		members := r.Ordered(at, n)
+		for _, member := range members.Paths {
+			variants = append(variants, r.setting(member, s, members.ByPath[member]))
 		}
 	}
 	if listed == "" {
@@ -49,18 +50,18 @@ func (r *reader) settings(path string, d faults.Definition, values map[string]no
 }
 
 // setting reads one value as JSON would hold it.
-func (r *reader) setting(path string, s faults.Setting, n node) any {
+func (r *reader) setting(path string, s faults.Setting, n document.Node) any {
 	switch s.Type {
 	case faults.DurationSetting:
 		return r.duration(path, n).String()
 	case faults.CountSetting:
-		return r.count(path, n)
+		return r.Count(path, n)
 	case faults.FlagSetting:
-		return r.flag(path, n)
+		return r.Flag(path, n)
 	case faults.WordSetting:
-		return r.word(path, s.Name, n, s.Words)
+		return r.Word(path, s.Name, n, s.Words)
 	default:
-		return r.text(path, n)
+		return r.Text(path, n)
 	}
 }
 
@@ -70,17 +71,17 @@ func (r *reader) encoded(path string, d faults.Definition, all []map[string]any)
 	for _, settings := range all {
 		text, err := json.Marshal(settings)
 		if err != nil {
-			r.add(path, err.Error())
+			r.Add(path, err.Error())
 			continue
 		}
 		fault, err := faults.Decode(d.Name, text)
 		if err != nil {
-			r.add(path, clip(err.Error()))
+			r.Add(path, document.Clip(err.Error()))
 			continue
 		}
 		encoded, err := faults.Encode(fault)
 		if err != nil {
-			r.add(path, err.Error())
+			r.Add(path, err.Error())
 			continue
 		}
 		made = append(made, encoded)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -17,9 +18,9 @@ import (
 func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (Scenario, error) {
 	for _, name := range providers {
 		if _, known := systems.provider(name); !known {
-			l := &list{name: s.Name}
-			l.unknown("", "provider", string(name), systems.providerNames())
-			return Scenario{}, l.err()
+			l := &document.Notes{Name: s.Name}
+			l.Unknown("", "provider", string(name), systems.providerNames())
+			return Scenario{}, l.Err()
 		}
 	}
 	if len(s.Suite) > 0 {
@@ -44,7 +45,7 @@ func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (S
 		return slices.ContainsFunc(t.PaysWith(), func(name payment.ProviderName) bool { return !slices.Contains(providers, name) })
 	})
 	if shoppers+pinned > 0 && len(s.Shoppers)+len(s.Trials) == 0 {
-		return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, joined(providers))
+		return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, document.Joined(providers))
 	}
 	samples := samplesOf(s, systems)
 	gone := map[string]bool{}

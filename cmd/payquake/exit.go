@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/payquake/payquake/harness/environment"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/scenarios"
@@ -60,7 +61,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	}
 	var usage usageError
-	var problems scenarios.Problems
+	var problems document.Problems
 	switch {
 	case err == nil:
 		return exitHeld

@@ -18,6 +18,7 @@ import (
 	"github.com/payquake/payquake/harness"
 	"github.com/payquake/payquake/harness/environment"
 	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/merchant/bugs"
@@ -127,7 +128,7 @@ func (c *choice) compile(nameOrPath string) (scenarios.Plan, error) {
 		scenario, err = scenario.Through(systems, names...)
 	}
 	if err != nil {
-		var problems scenarios.Problems
+		var problems document.Problems
 		if errors.As(err, &problems) {
 			return scenarios.Plan{}, problems
 		}

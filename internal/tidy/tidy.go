@@ -45,7 +45,7 @@ func mayImport() map[string][]string {
 		"payment": {}, "telemetry": {}, "clock": {},
 		"faults":               {"payment"},
 		"journal":              {"payment", "faults"},
-		"scenarios":            {"payment", "faults"},
+		"scenarios":            {"payment", "faults", "internal/document"},
 		"invariants":           judge,
 		"reports":              append(slices.Clone(judge), "invariants"),
 		"faults/proxy":         {"payment", "faults", "journal", "telemetry", "clock"},
@@ -69,13 +69,16 @@ func mayImport() map[string][]string {
 		"merchant/internal/scripted": {"merchant", "payment"},
 		"merchant/shop":              {"merchant", "merchant/alipay", "merchant/unionpay", "merchant/wechatpay", "merchant/bugs", "payment"},
 		"harness/roles":              {"faults", "faults/proxy", "journal", "payment", "providers", "providers/", "telemetry", "clock"},
+		"internal/document":          {},
 		"internal/tidy":              {},
 	}
 }
 
 // pure packages never reach Docker, the network, the clock, unseeded
 // randomness or testing.
-func pure() []string { return []string{"journal", "scenarios", "invariants", "reports"} }
+func pure() []string {
+	return []string{"journal", "scenarios", "invariants", "reports", "internal/document"}
+}
 
 // impureImports are what pure packages must do without.
 func impureImports() []string {

@@ -1,4 +1,7 @@
-package scenarios
+// Package document reads YAML files that people write: strictly, with the place
+// of every part, and so that all that is wrong with a file is told at once, each
+// with its line, a caret and the word that may be meant.
+package document
 
 import (
 	"cmp"
@@ -9,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Problem is one thing that is wrong with a scenario, at its place in the
-// file. A scenario that was not read from text has no line, only the path.
+// Problem is one thing that is wrong with a file, at its place in it. What was
+// not read from text has no line, only the path.
 type Problem struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`   // from 1
@@ -23,8 +26,7 @@ type Problem struct {
 	excerpt string
 }
 
-// Problems are all the things that are wrong with a scenario, in the order of
-// the file. It is an error; an empty one is never returned as such.
+// Problems are all the things that are wrong with a file, in its order. It is an error; an empty one is never returned as such.
 type Problems []Problem
 
 // Error lists all problems, each with the lines it is about.
@@ -34,6 +36,12 @@ func (p Problems) Error() string {
 		texts[i] = problem.String()
 	}
 	return strings.Join(texts, "\n")
+}
+
+// Brief is the problem in one line, without the source.
+func (p Problem) Brief() string {
+	p.excerpt = ""
+	return Clip(p.String())
 }
 
 // String is the problem as a person reads it: where, what, what may be meant,
@@ -61,72 +69,72 @@ func (p Problem) String() string {
 // maxProblems bounds a report: a file with more is wrong as a whole.
 const maxProblems = 50
 
-// list collects problems, and places them in the source if there is one.
-type list struct {
-	source *source
-	name   string // stands for the file if there is no source
-	found  Problems
+// Notes collects problems, and places them in the source if there is one.
+type Notes struct {
+	Source *Source
+	Name   string // stands for the file if there is no source
+	Found  Problems
 }
 
-// add notes a problem at a path.
-func (l *list) add(path, message string) { l.put(path, "", Problem{Message: message}) }
+// Add notes a problem at a path.
+func (l *Notes) Add(path, message string) { l.Put(path, "", Problem{Message: message}) }
 
-// addf is add with a format.
-func (l *list) addf(path, format string, arguments ...any) {
-	l.add(path, fmt.Sprintf(format, arguments...))
+// Addf is Add with a format.
+func (l *Notes) Addf(path, format string, arguments ...any) {
+	l.Add(path, fmt.Sprintf(format, arguments...))
 }
 
-// unknown notes a word that is none of the known ones.
-func (l *list) unknown(path, what, word string, known []string) {
-	problem := Problem{Message: fmt.Sprintf("unknown %s %q", what, clip(word)), Suggestion: nearest(word, known)}
+// Unknown notes a word that is none of the known ones.
+func (l *Notes) Unknown(path, what, word string, known []string) {
+	problem := Problem{Message: fmt.Sprintf("unknown %s %q", what, Clip(word)), Suggestion: Nearest(word, known)}
 	if problem.Suggestion == "" && len(known) > 0 {
 		shown := known[:min(len(known), 24)]
 		problem.Message += "; there are " + strings.Join(shown, ", ")
 	}
-	l.put(path, word, problem)
+	l.Put(path, word, problem)
 }
 
-// put places a problem: at the path, and at a part of its text if that is
+// Put places a problem: at the path, and at a part of its text if that is
 // found there.
-func (l *list) put(path, part string, problem Problem) {
-	if len(l.found) >= maxProblems {
+func (l *Notes) Put(path, part string, problem Problem) {
+	if len(l.Found) >= maxProblems {
 		return
 	}
-	problem.File, problem.Path = l.name, path
-	if l.source != nil {
-		spot := l.source.spot(path)
-		line := l.source.line(spot.line)
-		if at := strings.Index(tail(line, spot.column), part); part != "" && at > 0 {
-			spot.column += utf8.RuneCountInString(tail(line, spot.column)[:at])
+	problem.File, problem.Path = l.Name, path
+	if l.Source != nil {
+		spot := l.Source.spot(path)
+		line := l.Source.line(spot.Line)
+		if at := strings.Index(tail(line, spot.Column), part); part != "" && at > 0 {
+			spot.Column += utf8.RuneCountInString(tail(line, spot.Column)[:at])
 		}
-		problem.Line, problem.Column = spot.line, spot.column
-		problem.excerpt = l.source.excerpt(spot)
+		problem.Line, problem.Column = spot.Line, spot.Column
+		problem.excerpt = l.Source.excerpt(spot)
 	}
-	l.found = append(l.found, problem)
+	l.Found = append(l.Found, problem)
 }
 
-// err is what was found, in the order of the file; nil if nothing was.
-func (l *list) err() error {
-	if len(l.found) == 0 {
+// Err is what was found, in the order of the file; nil if nothing was.
+func (l *Notes) Err() error {
+	if len(l.Found) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(l.found, func(a, b Problem) int {
+	slices.SortStableFunc(l.Found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return l.found
+	return l.Found
 }
 
 // excerpt shows a line of the source with the one before it and a caret.
-func (s *source) excerpt(at spot) string {
-	width := len(strconv.Itoa(at.line))
+func (s *Source) excerpt(at Spot) string {
+	width := len(strconv.Itoa(at.Line))
 	var text strings.Builder
-	if before := s.line(at.line - 1); strings.TrimSpace(before) != "" {
-		fmt.Fprintf(&text, "  %*d | %s\n", width, at.line-1, clip(before))
+	if before := s.line(at.Line - 1); strings.TrimSpace(before) != "" {
+		fmt.Fprintf(&text, "  %*d | %s\n", width, at.Line-1, Clip(before))
 	}
-	line := s.line(at.line)
-	fmt.Fprintf(&text, "> %*d | %s\n", width, at.line, clip(line))
+	line := s.line(at.Line)
+	fmt.Fprintf(&text, "> %*d | %s\n", width, at.Line, Clip(line))
 	ahead := []rune(line)
-	ahead = ahead[:min(max(at.column-1, 0), len(ahead))]
+	ahead = ahead[:min(max(at.Column-1, 0), len(ahead))]
 	for i, r := range ahead {
 		if r != '\t' {
 			ahead[i] = ' ' // tabs stay, so that the caret lands below its character
@@ -142,8 +150,8 @@ func (s *source) excerpt(at spot) string {
 // longest is how much of a line or a word is shown.
 const longest = 160
 
-// clip makes a text fit for a line of a report, whatever is in it.
-func clip(text string) string {
+// Clip makes a text fit for a line of a report, whatever is in it.
+func Clip(text string) string {
 	text = strings.ToValidUTF8(strings.TrimRight(text, "\r\n"), "�")
 	if runes := []rune(text); len(runes) > longest {
 		return string(runes[:longest]) + "…"
@@ -161,9 +169,9 @@ func tail(line string, column int) string {
 	return ""
 }
 
-// nearest is the known word that may be meant by another: the one with the
+// Nearest is the known word that may be meant by another: the one with the
 // fewest changes, if these are few for its length.
-func nearest(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	if len(word) > 64 {
 		return ""
 	}
