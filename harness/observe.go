@@ -240,7 +240,7 @@ func (t *observed) isRested() bool {
 func (o *observation) next(t *observed, sound bool, activity proxy.Activity, outstanding int) quiesce.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	seen := quiesce.Seen{JourneyOver: t.over > 0, KeptBack: t.keptBack, SinceOver: o.alive - t.over, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
+	seen := quiesce.Seen{JourneyOver: t.over > 0, KeptBack: t.keptBack || o.isKept(t.trial.ID), SinceOver: o.alive - t.over, Healed: t.healed, Sound: sound, Idle: activity.Idle.Std(),
 		InFlight: activity.InFlight, Unfired: o.unfired(t.trial), Outstanding: outstanding, Hurried: t.hurried, BooksFinal: t.standing.Final}
 	if t.healed {
 		seen.SinceHealed = o.alive - t.healedAt
@@ -377,6 +377,14 @@ func (o *observation) rest(ctx context.Context, id faults.Trial, t *observed, st
 	t.rested = true
 	stage.Batch = o.batch.ID
 	o.trialStage(id, stage)
+}
+
+// isKept reports whether a trial is kept back and nobody looks after it yet: a
+// process may be down and up again between two looks.
+func (o *observation) isKept(id faults.Trial) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.kept[id]
 }
 
 // watchKept looks after a trial whose redeliveries and queries are kept back:

@@ -220,20 +220,28 @@ func requireVerdict(t *testing.T, v invariants.Verdict, b breaking) {
 
 // TestCatalogue_Holes: where records are missing, a breach counts only if what
 // is there shows it. Whatever else was found may be a hole in the evidence,
-// and accuses neither the merchant nor payquake.
+// and accuses neither the merchant nor payquake. Records are missing where a
+// journal is damaged, and of trials that were not collected when a run ended.
 func TestCatalogue_Holes(t *testing.T) {
 	for _, b := range broken() {
-		e := b.run.evidence()
-		e.Damage = []journal.Damage{{Line: 7, What: "damaged line", Hole: true}}
 		invariant, _ := invariants.Lookup(b.invariant)
 		at := slices.IndexFunc(invariant.Clauses, func(c invariants.Clause) bool { return c.Name == b.clause })
 		want := invariants.Inconclusive
 		if invariant.Clauses[at].Shown {
 			want = invariants.Violated
 		}
-		trial, _ := e.Find("t1")
-		require.Equal(t, want, invariant.Check(trial).Outcome(), "%s/%s: %s", b.invariant, b.clause, b.story)
-		require.NotEqual(t, invariants.Held, invariants.Judge(e).Outcome)
+		for missing, hole := range map[string]func(*invariants.Evidence, *invariants.Trial){
+			"damaged": func(e *invariants.Evidence, _ *invariants.Trial) {
+				e.Damage = []journal.Damage{{Line: 7, What: "damaged line", Hole: true}}
+			},
+			"stopped": func(_ *invariants.Evidence, trial *invariants.Trial) { trial.Collected = false },
+		} {
+			e := b.run.evidence()
+			trial, _ := e.Find("t1")
+			hole(e, trial)
+			require.Equal(t, want, invariant.Check(trial).Outcome(), "%s: %s/%s: %s", missing, b.invariant, b.clause, b.story)
+			require.NotEqual(t, invariants.Held, invariants.Judge(e).Outcome)
+		}
 	}
 }
 
