@@ -206,7 +206,7 @@ func (g *group) batch(id string, random *rand.Rand, systems Systems) (Batch, err
 	batch := Batch{ID: id, InFlight: g.inFlight}
 	amounts := newReserved(random)
 	for _, trial := range g.pinned {
-		if !amounts.free(trial.Total.Minor) {
+		if len(systems.Goods) == 0 && !amounts.free(trial.Total.Minor) {
 			return Batch{}, fmt.Errorf("batch %s: the total of trial %s, %s, is too close to that of another one beside it", id, trial.ID, trial.Total)
 		}
 		amounts.take(trial.Total.Minor)
@@ -216,8 +216,18 @@ func (g *group) batch(id string, random *rand.Rand, systems Systems) (Batch, err
 	for i := range drawn {
 		batch.Disturbs = batch.Disturbs || disturbs(drawn[i])
 	}
-	giveListed(drawn, g.amounts, amounts)
+	if len(systems.Goods) > 0 {
+		if err := sell(drawn, systems.Goods, random); err != nil {
+			return Batch{}, err
+		}
+	} else {
+		giveListed(drawn, g.amounts, amounts)
+	}
 	for i := range drawn {
+		if len(systems.Goods) > 0 {
+			drawn[i] = decide(drawn[i], batch.Disturbs, systems)
+			continue
+		}
 		if drawn[i].Total.IsZero() {
 			minor := amounts.sweep(func(minor int64) bool { return fits(drawn[i], minor) })
 			amounts.take(minor)

@@ -64,7 +64,7 @@ func waysOf(s Scenario, line ShopperLine, systems Systems) []way {
 	var perProvider [][]way
 	longest := 0
 	for _, provider := range providersOf(s.Scale, systems) {
-		ways := waysWith(s, line, provider)
+		ways := waysWith(s, line, provider, systems)
 		perProvider = append(perProvider, ways)
 		longest = max(longest, len(ways))
 	}
@@ -80,7 +80,7 @@ func waysOf(s Scenario, line ShopperLine, systems Systems) []way {
 }
 
 // waysWith are those ways with one provider.
-func waysWith(s Scenario, line ShopperLine, provider Provider) []way {
+func waysWith(s Scenario, line ShopperLine, provider Provider, systems Systems) []way {
 	methods := line.Methods
 	if len(methods) == 0 {
 		methods = s.Scale.Methods
@@ -91,7 +91,7 @@ func waysWith(s Scenario, line ShopperLine, provider Provider) []way {
 	var ways []way
 	for _, method := range methods {
 		trial, err := walk(Trial{Shopper: line.Shopper, Settings: turn(line.Settings, 0), Method: method})
-		if err != nil || !slices.Contains(provider.Methods, trial.Method) || (trial.Journey.Combines() && !provider.Combines) {
+		if err != nil || !slices.Contains(provider.Methods, trial.Method) || (trial.Journey.Combines() && !provider.Combines) || !systems.allow(trial) {
 			continue
 		}
 		if found := (way{provider.Name, trial.Method}); !slices.Contains(ways, found) {

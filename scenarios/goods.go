@@ -63,3 +63,46 @@ func basketFor(total int64, random *rand.Rand) []Line {
 	}
 	return lines
 }
+
+// Good is a thing that a merchant sells at its own price.
+type Good struct {
+	ID    string
+	Price payment.Money
+	Stock int // how many there are; 0 if there is no end of them
+}
+
+// perTrial is how many times a trial may buy its goods: with every order of its
+// journey, and again once faults have healed.
+const perTrial = 4
+
+// sell gives each trial something of what there is: goods in turn, from a drawn
+// one on, one or two of them, such that the total suits its faults. Trials may
+// have the same total.
+func sell(trials []Trial, goods []Good, random *rand.Rand) error {
+	left := make([]int, len(goods))
+	for i, good := range goods {
+		left[i] = good.Stock
+	}
+	next := random.IntN(len(goods))
+	for i := range trials {
+		chosen, quantity := -1, int64(0)
+		for try := range 2 * len(goods) {
+			at, many := (next+try)%len(goods), int64(1+(i+try)%2)
+			inStock := goods[at].Stock == 0 || left[at] >= perTrial*int(many)
+			if inStock && fits(trials[i], goods[at].Price.Minor*many) {
+				chosen, quantity = at, many
+				break
+			}
+		}
+		if chosen < 0 {
+			return fmt.Errorf("trial %s has nothing to buy: the catalogue's stock is too small for so many trials, or no price suits its faults "+
+				"(an amount that is to be changed is above 1.00 and no whole number of yuan)", trials[i].ID)
+		}
+		good := goods[chosen]
+		left[chosen] -= perTrial * int(quantity)
+		trials[i].Lines = []Line{{Product: good.ID, Name: good.ID, Quantity: quantity, Price: good.Price}}
+		trials[i].Total = payment.Money{Minor: good.Price.Minor * quantity, Currency: good.Price.Currency}
+		next = chosen + 1
+	}
+	return nil
+}

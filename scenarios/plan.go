@@ -72,6 +72,7 @@ type Trial struct {
 // Line is one line of an order.
 type Line struct {
 	Name     string        `json:"name"`
+	Product  string        `json:"product,omitempty"` // its number at a merchant that sells only what it lists
 	Quantity int64         `json:"quantity"`
 	Price    payment.Money `json:"price"`
 	// Shop sells the line, in a basket of several; "" if there is only one.

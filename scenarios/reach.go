@@ -210,7 +210,7 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 	if pin.At != nil {
 		provider, _ := systems.provider(systems.providerOn(pin.At.Link))
 		c := courseOf(t, provider)
-		if provider.Name != "" && (c.codes+c.scans+c.later == 0 || !systems.crosses(pin.At.Link, pin.At.Operation)) {
+		if !systems.crosses(pin.At.Link, pin.At.Operation) || (provider.Name != "" && c.codes+c.scans+c.later == 0) {
 			return never
 		}
 		sure, possible := c.sends(pin.At.Operation)
@@ -220,6 +220,9 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 		if pin.Fault == "signature" && pin.At.Operation == faults.Create && pin.At.Leg == faults.AnswerLeg && c.unsigned == c.codes {
 			return never
 		}
+		if systems.Stranger && ownDoing(pin.At.Operation) {
+			sure = 0
+		}
 		return sureIf(max(pin.At.Nth, 1) <= sure, possible)
 	}
 	if pin.Payment == nil {
@@ -228,6 +231,9 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 	provider, _ := systems.provider(payment.ProviderName(pin.Payment.Provider))
 	c := courseOf(t, provider)
 	found := c.behaviourReach(t, pin.Fault)
+	if systems.Stranger && (pin.Fault == "late-success" || pin.Fault == "query-lag") { // they show when it closes or asks
+		found = min(found, maybe)
+	}
 	switch begun := c.codes + c.scans; {
 	case provider.Name == "" || begun+c.later == 0 || pin.Payment.Nth > begun+c.later:
 		return never
@@ -236,6 +242,12 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 	default:
 		return found
 	}
+}
+
+// ownDoing reports whether a call is one that a merchant makes by itself, when and
+// as often as it sees fit.
+func ownDoing(operation faults.Operation) bool {
+	return slices.Contains([]faults.Operation{faults.Query, faults.Close, faults.Reverse, faults.RefundQuery}, operation)
 }
 
 // reachOfLine is that of the place of a line that is hardest to reach, with

@@ -13,6 +13,13 @@ import (
 type Systems struct {
 	Providers []Provider
 	Links     []Link
+	// Stranger: the merchant's habits are not known, such as whether it closes what
+	// it gives up; what it sends by itself may come, and is required of no pin.
+	Stranger bool
+	// Unstoppable: the merchant is not payquake's to stop and start.
+	Unstoppable bool
+	// Goods are all that the merchant sells; none means that it takes any price.
+	Goods []Good
 }
 
 // Provider is a payment provider: the ways to pay that it offers, and what

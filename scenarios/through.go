@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/payment"
 )
@@ -35,32 +36,112 @@ func (s Scenario) Through(systems Systems, providers ...payment.ProviderName) (S
 		}
 		return narrowed, nil
 	}
-	shoppers, pinned := len(s.Shoppers), len(s.Trials)
 	s.Scale.Providers = slices.DeleteFunc(systems.names(), func(name payment.ProviderName) bool { return !slices.Contains(providers, name) })
+	return s.possible(systems)
+}
+
+// Within is the scenario as far as it is possible with the systems of a merchant
+// that does less than a scenario may ask for: fewer providers, no barcodes, no
+// refunds, no fulfilment service. What is not possible is left out as by Through,
+// of a suite whole scenarios, which are named in left. It fails when nobody is
+// left.
+func (s Scenario) Within(systems Systems) (narrowed Scenario, left []string, err error) {
+	if len(s.Suite) == 0 {
+		s.Scale.Providers = slices.DeleteFunc(s.providers(systems), func(name payment.ProviderName) bool {
+			_, known := systems.provider(name)
+			return !known
+		})
+		if len(s.Scale.Providers) == 0 {
+			return Scenario{}, nil, fmt.Errorf("%s pays with providers that this merchant does not have", s.Name)
+		}
+		narrowed, err = s.possible(systems)
+		return narrowed, nil, err
+	}
+	narrowed = s
+	narrowed.Suite = nil
+	for _, member := range s.Suite {
+		one, _, err := member.Within(systems)
+		if err != nil {
+			left = append(left, err.Error())
+			continue
+		}
+		narrowed.Suite = append(narrowed.Suite, one)
+	}
+	if len(narrowed.Suite) == 0 {
+		return Scenario{}, left, fmt.Errorf("nothing of %s is possible with this merchant", s.Name)
+	}
+	return narrowed, left, nil
+}
+
+// providers are those that the scenario asks for, or all.
+func (s Scenario) providers(systems Systems) []payment.ProviderName {
+	if len(s.Scale.Providers) > 0 {
+		return slices.Clone(s.Scale.Providers)
+	}
+	return systems.names()
+}
+
+// possible leaves of a scenario what its providers and these systems allow.
+func (s Scenario) possible(systems Systems) (Scenario, error) {
+	shoppers := len(s.Shoppers)
 	s.source, s.narrowed = nil, true // what is left out would make other lines look guilty
-	if len(s.Shoppers) > 0 {
+	if shoppers > 0 {
 		s.Shoppers = slices.DeleteFunc(slices.Clone(s.Shoppers), func(line ShopperLine) bool { return len(waysOf(s, line, systems)) == 0 })
 	}
 	s.Trials = slices.DeleteFunc(slices.Clone(s.Trials), func(t Trial) bool {
-		return slices.ContainsFunc(t.PaysWith(), func(name payment.ProviderName) bool { return !slices.Contains(providers, name) })
+		return slices.ContainsFunc(t.PaysWith(), func(name payment.ProviderName) bool { return !slices.Contains(s.Scale.Providers, name) }) ||
+			!systems.allow(t) || slices.ContainsFunc(t.Pins, func(pin faults.Pin) bool { return pin.At != nil && reachOf(t, pin, systems) == never })
 	})
-	if shoppers+pinned > 0 && len(s.Shoppers)+len(s.Trials) == 0 {
-		return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, document.Joined(providers))
+	drawn := s.Scale.Trials > 0 && len(waysOf(s, shoppersOf(s)[0], systems)) > 0
+	if shoppers > 0 {
+		drawn = len(s.Shoppers) > 0
 	}
-	samples := samplesOf(s, systems)
+	if !drawn {
+		s.Scale.Trials = 0
+		if len(s.Trials) == 0 {
+			return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, document.Joined(s.Scale.Providers))
+		}
+	}
+	gone := s.leaveOutFaults(systems)
+	s.Expect = slices.DeleteFunc(slices.Clone(s.Expect), func(e Expectation) bool {
+		return e.What == FaultFired && gone[e.Fault] || e.What == Refunds && !systems.crosses(shopLink, faults.AskRefund)
+	})
+	for i := range s.Expect {
+		if s.Expect[i].What == FaultFired || systems.Stranger {
+			s.Expect[i].AtLeast = 1
+		}
+	}
+	return s, nil
+}
+
+// leaveOutFaults drops the faults whose place nobody comes by any more, and tells
+// which.
+func (s *Scenario) leaveOutFaults(systems Systems) map[string]bool {
+	samples := samplesOf(*s, systems)
 	gone := map[string]bool{}
 	s.Faults = slices.DeleteFunc(slices.Clone(s.Faults), func(line FaultLine) bool {
 		comes := slices.ContainsFunc(samples, func(t Trial) bool { return line.With.matches(t) && reachOfLine(t, line, systems) != never })
+		for _, member := range line.members() {
+			definition, _ := faults.Lookup(member.Fault)
+			comes = comes && !(systems.Unstoppable && definition.Kind == faults.OnProcess)
+		}
 		for _, member := range line.members() {
 			gone[member.Fault] = gone[member.Fault] || !comes
 		}
 		return !comes
 	})
-	s.Expect = slices.DeleteFunc(slices.Clone(s.Expect), func(e Expectation) bool { return e.What == FaultFired && gone[e.Fault] })
-	for i := range s.Expect {
-		if s.Expect[i].What == FaultFired {
-			s.Expect[i].AtLeast = 1
+	return gone
+}
+
+// shopLink is where shoppers meet the merchant.
+const shopLink faults.Link = "shopper->merchant"
+
+// allow reports whether the merchant offers all that a journey asks of it.
+func (s Systems) allow(t Trial) bool {
+	for _, step := range t.Journey.Steps {
+		if step.Do == faults.StepRefund && !s.crosses(shopLink, faults.AskRefund) {
+			return false
 		}
 	}
-	return s, nil
+	return true
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/payquake/payquake/faults"
@@ -58,8 +59,55 @@ func (r *Register) lookup(c claim, keys []string) (faults.Trial, journal.Attribu
 		if trial, reserved := r.byAmount[c.facts.Amount]; reserved {
 			return trial, journal.ByAmount
 		}
+		if trial, holds := r.turns[turn{providerOf(c.link), c.facts.Amount}]; holds {
+			return trial, journal.ByAmount
+		}
 	}
 	return "", journal.Unattributed
+}
+
+// turn is the right to begin a payment of an amount that several trials have, where
+// prices are fixed: one trial at a time, so that the amount tells whose it is.
+type turn struct {
+	provider string
+	amount   payment.Money
+}
+
+// TakeTurn gives a trial the turn to begin a payment, if nobody else has it. It
+// ends once the payment is known, or by EndTurn.
+func (r *Register) TakeTurn(trial faults.Trial, provider payment.ProviderName, amount payment.Money) bool {
+	wanted := turn{string(provider), amount}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if holder, taken := r.turns[wanted]; taken && holder != trial && r.trials[holder] != nil {
+		return false
+	}
+	r.turns[wanted] = trial
+	return true
+}
+
+// EndTurn gives back the turn that a trial holds, if it does.
+func (r *Register) EndTurn(trial faults.Trial) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endTurns(trial)
+}
+
+// HoldsTurn reports whether a trial still waits for its payment to be known.
+func (r *Register) HoldsTurn(trial faults.Trial) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, holder := range r.turns {
+		if holder == trial {
+			return true
+		}
+	}
+	return false
+}
+
+// endTurns ends the turns of a trial. The register is locked.
+func (r *Register) endTurns(trial faults.Trial) {
+	maps.DeleteFunc(r.turns, func(_ turn, holder faults.Trial) bool { return holder == trial })
 }
 
 // bind ties the references to the trial for good. If one is bound to another
@@ -132,6 +180,7 @@ func (r *Register) noteBegun(trial faults.Trial, c claim) {
 			known.payments = map[string][]payment.MerchantReference{}
 		}
 		known.payments[provider] = append(known.payments[provider], c.facts.MerchantReference)
+		r.endTurns(trial)
 	}
 }
 

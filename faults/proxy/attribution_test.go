@@ -107,3 +107,33 @@ func BenchmarkDue(b *testing.B) {
 		})
 	}
 }
+
+// TestAttribution_Turns: of trials with the same amount, the one whose turn it is
+// begins a payment; its turn ends once the payment is known. Without a turn such
+// an amount says nothing.
+func TestAttribution_Turns(t *testing.T) {
+	r := NewRegister(clock.System{}, journal.NewFeed(journal.Gateway))
+	require.NoError(t, r.Cast([]Casting{{Trial: "a", TraceID: strings.Repeat("a", 32)}, {Trial: "b", TraceID: strings.Repeat("b", 32)}}))
+	create := func(reference payment.MerchantReference) claim {
+		return claim{link: "merchant->alipay", facts: journal.Facts{Operation: faults.Create, MerchantReference: reference, Amount: payment.Fen(1280)}}
+	}
+	trial, how := r.attribute(create("ref-0"))
+	require.Equal(t, faults.Trial(""), trial)
+	require.Equal(t, journal.Unattributed, how)
+
+	require.True(t, r.TakeTurn("a", "alipay", payment.Fen(1280)))
+	require.True(t, r.TakeTurn("a", "alipay", payment.Fen(1280)), "it is its own")
+	require.False(t, r.TakeTurn("b", "alipay", payment.Fen(1280)))
+	require.True(t, r.TakeTurn("b", "alipay", payment.Fen(990)), "another price is another turn")
+	require.True(t, r.TakeTurn("b", "wechatpay", payment.Fen(1280)), "and so is another provider")
+	trial, how = r.attribute(create("ref-a"))
+	require.Equal(t, faults.Trial("a"), trial)
+	require.Equal(t, journal.ByAmount, how)
+	require.False(t, r.HoldsTurn("a"))
+
+	require.True(t, r.TakeTurn("b", "alipay", payment.Fen(1280)))
+	r.EndTurn("b")
+	require.True(t, r.TakeTurn("a", "alipay", payment.Fen(1280)))
+	r.End([]faults.Trial{"a"})
+	require.True(t, r.TakeTurn("b", "alipay", payment.Fen(1280)), "who is out of play holds nothing")
+}

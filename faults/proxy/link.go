@@ -3,7 +3,6 @@ package proxy
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -299,9 +298,7 @@ func isTimeout(err error) bool {
 
 // resetConn closes a connection so that its peer sees a reset, not an end.
 func resetConn(conn net.Conn) {
-	if secured, is := conn.(*tls.Conn); is {
-		conn = secured.NetConn()
-	}
+	conn = bare(conn)
 	if tcp, is := conn.(*net.TCPConn); is {
 		_ = tcp.SetLinger(0) // without it the peer would see an orderly end
 	}

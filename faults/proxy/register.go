@@ -25,6 +25,7 @@ type Register struct {
 	byAmount     map[payment.Money]faults.Trial
 	byReference  map[string]faults.Trial
 	unattributed map[messageKind]time.Time // when one was last seen
+	turns        map[turn]faults.Trial
 }
 
 // Casting prepares the register for one trial.
@@ -84,6 +85,7 @@ func NewRegister(system clock.Clock, feed *journal.Feed) *Register {
 		byAmount:     map[payment.Money]faults.Trial{},
 		byReference:  map[string]faults.Trial{},
 		unattributed: map[messageKind]time.Time{},
+		turns:        map[turn]faults.Trial{},
 	}
 }
 
@@ -318,4 +320,5 @@ func (r *Register) forget(c *casting) {
 	for _, amount := range c.Amounts {
 		delete(r.byAmount, amount)
 	}
+	r.endTurns(c.Trial)
 }
