@@ -82,7 +82,7 @@ func (o *observation) cast(ctx context.Context) error {
 	for _, trial := range o.batch.Trials {
 		o.trials[trial.ID] = &observed{trial: trial, walk: o.walker.Begin(trial)}
 		casting := proxy.Casting{Trial: trial.ID, TraceID: telemetry.TraceID(o.setting.Header.Run, string(trial.ID)).String(),
-			Amounts: []payment.Money{trial.Total}}
+			Amounts: o.own(trial)}
 		for _, pin := range trial.Pins {
 			if pin.At == nil {
 				continue
@@ -107,6 +107,15 @@ func (o *observation) cast(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// own are the amounts that are the trial's alone. Where prices are fixed, none is:
+// trials take turns to begin payments.
+func (o *observation) own(trial scenarios.Trial) []payment.Money {
+	if o.walker.Turns != nil {
+		return nil
+	}
+	return []payment.Money{trial.Total}
 }
 
 // walletFactor is how many times its total a trial's wallet holds: enough for

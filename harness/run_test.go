@@ -43,7 +43,7 @@ func setting(t *testing.T, scenario string) harness.Setting {
 	now := clock.System{}.Now()
 	folder, err := journal.Create(t.TempDir(), scenario, 1, now)
 	require.NoError(t, err)
-	providers, err := environment.FreshProviders(false)
+	providers, err := environment.FreshProviders(environment.Keys{})
 	require.NoError(t, err)
 	authority, err := roles.NewAuthority(now)
 	require.NoError(t, err)

@@ -69,8 +69,20 @@ type Session struct {
 	interrupting sync.Mutex
 }
 
-// startUp bounds how long the environment and the merchant may take to serve.
-const startUp = 60 * time.Second
+// startUp bounds how long the environment and the reference merchant may take to
+// serve. A described merchant has its own patience, and may have to be built.
+func (s Setting) startUp() time.Duration {
+	const usual, build = 60 * time.Second, 10 * time.Minute
+	described := s.Topology.Merchant.Described
+	switch {
+	case described == nil:
+		return usual
+	case described.Merchant.Build != nil:
+		return usual + build + described.Merchant.Patience
+	default:
+		return usual + described.Merchant.Patience
+	}
+}
 
 // Open starts the environment and the run folder. All or nothing: on failure
 // nothing runs any more, and the error wraps environment.ErrNotUp if something
@@ -83,7 +95,7 @@ func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
 	s := &Session{setting: setting, feed: journal.NewFeed(journal.Harness), spool: telemetry.NewSpool(),
 		triggered: map[string]faults.Pin{}, fired: map[string]bool{}, kept: map[faults.Trial]bool{},
 		rule: quiesce.Rule{Longest: setting.Header.LongestTimer.Std()}}
-	limited, cancel := context.WithTimeout(ctx, startUp)
+	limited, cancel := context.WithTimeout(ctx, setting.startUp())
 	defer cancel()
 	s.env, err = environment.Open(limited, setting.Environment, setting.Topology, setting.Progress.Tell)
 	if err != nil {
@@ -97,18 +109,39 @@ func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
 	if err = s.openRecord(ctx); err != nil {
 		return nil, err
 	}
-	past := s.env.Gateway().Relay("merchant")
-	s.merchant = driver.NewShop(s.env.ShopLink(), func(ctx context.Context, method, path string) (*http.Response, error) {
-		return past.Do(ctx, method, path, nil)
-	}, shopperPatience)
+	s.merchant = s.drive()
 	s.walker = &driver.Walker{Run: setting.Header.Run, Merchant: s.merchant, Feed: s.feed, Clock: setting.Clock,
 		Tracer: s.tracing.Tracer("payquake/driver"), Scanned: s.env.Gateway().Scanned,
 		Wallet: func(name payment.ProviderName) driver.Wallet { return s.env.Gateway().Wallet(name) }}
-	if err = s.awaitMerchant(limited); err != nil {
+	if described := setting.Topology.Merchant.Described; described != nil && len(described.Goods) > 0 {
+		s.walker.Turns = s.env.Gateway()
+	}
+	if err = errors.Join(s.awaitMerchant(limited), s.reset(limited)); err != nil {
 		return nil, errors.Join(err, s.gather.stop(), s.writer.Close())
 	}
 	s.stage(journal.Stage{Name: journal.RunOpened, Detail: s.env.Name()})
 	return s, nil
+}
+
+// drive is how shoppers reach the merchant.
+func (s *Session) drive() driver.Merchant {
+	past := s.env.Gateway().Relay("merchant")
+	if described := s.setting.Topology.Merchant.Described; described != nil {
+		return driver.NewDescribed(*described, s.env.ShopLink(), past.Send, shopperPatience)
+	}
+	return driver.NewShop(s.env.ShopLink(), func(ctx context.Context, method, path string) (*http.Response, error) {
+		return past.Do(ctx, method, path, nil)
+	}, shopperPatience)
+}
+
+// reset makes a merchant that was there before forget what it sold, if it can.
+func (s *Session) reset(ctx context.Context) error {
+	if can, is := s.merchant.(interface{ Reset(context.Context) error }); is {
+		if err := can.Reset(ctx); err != nil {
+			return fmt.Errorf("the merchant %w: %w", environment.ErrNotUp, err)
+		}
+	}
+	return nil
 }
 
 // shopperPatience is how long a shopper waits for one answer of the merchant.
@@ -131,12 +164,23 @@ func (s *Session) openRecord(ctx context.Context) (err error) {
 	return err
 }
 
-// awaitMerchant waits until the merchant serves.
+// awaitMerchant waits until the merchant serves, as long as its manifest grants.
+// One whose process has ended is not waited for.
 func (s *Session) awaitMerchant(ctx context.Context) error {
-	for {
+	if described := s.setting.Topology.Merchant.Described; described != nil {
+		limited, cancel := context.WithTimeout(ctx, described.Merchant.Patience)
+		defer cancel()
+		ctx = limited
+	}
+	for tries := 0; ; tries++ {
 		err := s.merchant.Ready(ctx)
 		if err == nil {
 			return nil
+		}
+		if tries%10 == 0 {
+			if ended := s.env.MerchantEnded(ctx); ended != nil {
+				return fmt.Errorf("the merchant %w: %w", environment.ErrNotUp, ended)
+			}
 		}
 		if waited := s.setting.Clock.Wait(ctx, 10*time.Millisecond); waited != nil {
 			return fmt.Errorf("the merchant %w (what it said is in %s): %w", environment.ErrNotUp, s.setting.Topology.Logs, err)

@@ -28,6 +28,10 @@ type Header struct {
 	Started     time.Time `json:"started"`
 	Environment string    `json:"environment"` // docker or local
 	Providers   []string  `json:"providers"`
+	// Merchant is the name of a merchant that a manifest describes, and Manifest
+	// the path of that; both are "" for the reference merchant.
+	Merchant string `json:"merchant,omitempty"`
+	Manifest string `json:"manifest,omitempty"`
 	// MerchantBug is the known mistake that was switched on, if any.
 	MerchantBug string `json:"merchantBug,omitempty"`
 	// OwnDatabase: the merchant was given a database by URL. The URL may hold a

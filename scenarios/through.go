@@ -98,6 +98,9 @@ func (s Scenario) possible(systems Systems) (Scenario, error) {
 	}
 	if !drawn {
 		s.Scale.Trials = 0
+		if len(s.Trials) == 0 && systems.Stranger {
+			return Scenario{}, fmt.Errorf("%s needs more than this merchant offers", s.Name)
+		}
 		if len(s.Trials) == 0 {
 			return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, document.Joined(s.Scale.Providers))
 		}

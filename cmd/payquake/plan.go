@@ -11,6 +11,7 @@ import (
 
 func planCommand(flags *global) *cobra.Command {
 	var choice choice
+	var merchant subject
 	var export string
 	command := &cobra.Command{
 		Use:   "plan SCENARIO",
@@ -26,14 +27,17 @@ the same trial.`,
 			return scenarioNames(), cobra.ShellCompDirectiveDefault
 		},
 		RunE: func(command *cobra.Command, given []string) error {
-			plan, err := choice.compile(given[0])
+			if err := merchant.load(); err != nil {
+				return err
+			}
+			plan, err := choice.compile(given[0], &merchant)
 			if err != nil {
 				return err
 			}
 			out := command.OutOrStdout()
 			switch {
 			case export != "":
-				text, err := scenarios.Export(plan, faults.Trial(export), scenarios.DefaultSystems())
+				text, err := scenarios.Export(plan, faults.Trial(export), merchant.systems())
 				if err != nil {
 					return usageError{err}
 				}
@@ -52,6 +56,7 @@ the same trial.`,
 		},
 	}
 	choice.define(command)
+	merchant.define(command)
 	command.Flags().StringVar(&export, "export", "", "write this trial as a scenario file")
 	return command
 }

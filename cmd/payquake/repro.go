@@ -56,6 +56,13 @@ conclusive.`,
 
 // inherit takes what was not given as a flag from the run that is repeated.
 func (c *conducting) inherit(command *cobra.Command, header journal.Header) error {
+	switch {
+	case command.Flags().Changed("manifest") || command.Flags().Changed("reference"):
+	case header.Manifest != "":
+		c.path = header.Manifest
+	default:
+		c.reference = true
+	}
 	if header.OwnDatabase && c.database == "" {
 		return usageError{errors.New("that run's merchant had a database of its own, whose URL is not kept: give it again with --merchant-database")}
 	}

@@ -37,8 +37,20 @@ func roleCommand() *cobra.Command {
 		&cobra.Command{Use: "watchdog", Args: cobra.NoArgs, RunE: func(command *cobra.Command, _ []string) error {
 			return environment.Watch(context.WithoutCancel(command.Context()), os.Stdin)
 		}},
+		encloseRole(),
 	)
 	return role
+}
+
+// encloseRole becomes another program, with files of its own in the place of some
+// of the machine's.
+func encloseRole() *cobra.Command {
+	var over []string
+	command := &cobra.Command{Use: "enclose", Args: cobra.MinimumNArgs(1), RunE: func(_ *cobra.Command, command []string) error {
+		return environment.Enclose(over, command)
+	}}
+	command.Flags().StringArrayVar(&over, "over", nil, "file:path pairs to mount")
+	return command
 }
 
 func configuredRole(name string, run func(context.Context, string) error) *cobra.Command {

@@ -7,14 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/payquake/payquake/clock"
-	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/harness"
 	"github.com/payquake/payquake/harness/environment"
 	"github.com/payquake/payquake/harness/roles"
@@ -30,6 +31,7 @@ import (
 // conducting are the flags of commands that run something.
 type conducting struct {
 	*global
+	subject
 	environment string
 	bug         string
 	tracing     string
@@ -40,6 +42,7 @@ type conducting struct {
 
 func (c *conducting) define(command *cobra.Command) {
 	flags := command.Flags()
+	c.subject.define(command)
 	flags.StringVar(&c.environment, "environment", "auto", "where to run: docker, local, or auto (docker when an engine answers)")
 	flags.StringVar(&c.bug, "merchant-bug", "", "a known mistake the reference merchant shall make (payquake list bugs)")
 	flags.StringVar(&c.tracing, "merchant-tracing", "on", "whether the merchant sends spans of its own: on or off")
@@ -49,6 +52,13 @@ func (c *conducting) define(command *cobra.Command) {
 }
 
 func (c *conducting) check() error {
+	if err := c.load(); err != nil {
+		return err
+	}
+	if c.described != nil && (c.bug != "" || c.database != "") {
+		return usageError{fmt.Errorf("--merchant-bug and --merchant-database are the reference merchant's; %s describes another (--reference tests the reference merchant)",
+			c.described.Path)}
+	}
 	if c.bug != "" {
 		if _, err := bugs.ByName(c.bug); err != nil {
 			return usageError{fmt.Errorf("--merchant-bug: %w", err)}
@@ -67,6 +77,7 @@ func (c *conducting) check() error {
 func runCommand(flags *global) *cobra.Command {
 	c := &conducting{global: flags}
 	var choice choice
+	dry := false
 	command := &cobra.Command{
 		Use:   "run SCENARIO",
 		Short: "run a scenario and judge what happened",
@@ -84,9 +95,12 @@ found is run again, alone, before it is reported.`,
 			if err := c.check(); err != nil {
 				return err
 			}
-			plan, err := choice.compile(given[0])
+			plan, err := choice.compile(given[0], &c.subject)
 			if err != nil {
 				return err
+			}
+			if dry {
+				return c.showDry(command.OutOrStdout(), plan)
 			}
 			verdict, _, err := c.conduct(command.Context(), command.OutOrStdout(), plan)
 			if err != nil {
@@ -97,7 +111,34 @@ found is run again, alone, before it is reported.`,
 	}
 	choice.define(command)
 	c.define(command)
+	command.Flags().BoolVar(&dry, "dry-run", false, "show what would be done and start nothing")
 	return command
+}
+
+// showDry says what a run of the plan would do.
+func (c *conducting) showDry(out io.Writer, plan scenarios.Plan) error {
+	merchant := "the reference merchant"
+	if c.described != nil {
+		merchant = c.described.Name + " (" + c.described.Path + ")"
+	}
+	pins := map[string]int{}
+	for _, batch := range plan.Batches {
+		for _, trial := range batch.Trials {
+			for _, pin := range trial.Pins {
+				pins[pin.Fault]++
+			}
+		}
+	}
+	if c.json {
+		return printJSON(out, map[string]any{"merchant": merchant, "environment": c.environment, "scenario": plan.Scenario, "seed": plan.Seed,
+			"batches": len(plan.Batches), "trials": plan.Count(), "pins": pins})
+	}
+	fmt.Fprintf(out, "would run %s, seed %d, against %s\nenvironment %s, %d trials in %d batches, nothing was started\n",
+		plan.Scenario, plan.Seed, merchant, c.environment, plan.Count(), len(plan.Batches))
+	for _, name := range slices.Sorted(maps.Keys(pins)) {
+		fmt.Fprintf(out, "  %4d × %s\n", pins[name], name)
+	}
+	return nil
 }
 
 // choice is what decides which plan a scenario becomes.
@@ -113,8 +154,8 @@ func (c *choice) define(command *cobra.Command) {
 	c.narrowed = func() bool { return command.Flags().Changed("provider") }
 }
 
-// compile turns a scenario's name or file into a plan.
-func (c *choice) compile(nameOrPath string) (scenarios.Plan, error) {
+// compile turns a scenario's name or file into a plan for a merchant.
+func (c *choice) compile(nameOrPath string, merchant *subject) (scenarios.Plan, error) {
 	systems := scenarios.DefaultSystems()
 	scenario, err := scenarios.Load(nameOrPath, systems)
 	if c.narrowed() && len(c.providers) == 0 {
@@ -127,6 +168,9 @@ func (c *choice) compile(nameOrPath string) (scenarios.Plan, error) {
 		}
 		scenario, err = scenario.Through(systems, names...)
 	}
+	if err == nil {
+		scenario, err = merchant.fit(scenario)
+	}
 	if err != nil {
 		var problems document.Problems
 		if errors.As(err, &problems) {
@@ -134,7 +178,7 @@ func (c *choice) compile(nameOrPath string) (scenarios.Plan, error) {
 		}
 		return scenarios.Plan{}, usageError{err}
 	}
-	plan, err := scenarios.Compile(scenario, systems, c.seed)
+	plan, err := scenarios.Compile(scenario, merchant.systems(), c.seed)
 	if err != nil {
 		return scenarios.Plan{}, usageError{err}
 	}
@@ -177,7 +221,7 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	if err != nil {
 		return harness.Setting{}, usageError{fmt.Errorf("--results: %w", err)}
 	}
-	providers, err := environment.FreshProviders(c.keys == "standard")
+	providers, err := environment.FreshProviders(c.subject.keys(c.keys == "standard"))
 	if err != nil {
 		return harness.Setting{}, err
 	}
@@ -185,16 +229,15 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	if err != nil {
 		return harness.Setting{}, err
 	}
-	timers := environment.RunTimers()
+	header := journal.Header{Scenario: plan.Scenario, Seed: plan.Seed, OwnDatabase: c.database != "", StandardKeys: c.keys == "standard",
+		Repeat: shellWord(os.Args[0]) + " repro " + shellWord(string(folder))}
+	c.head(&header)
 	return harness.Setting{
-		Environment: c.environment, Folder: folder, Clock: clock.System{},
+		Environment: c.environment, Folder: folder, Clock: clock.System{}, Header: header,
 		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: providers,
 			Authority: authority, Program: program, Logs: folder.Path(journal.LogsFolder),
-			Merchant: environment.MerchantSpec{Bug: c.bug, Traced: c.tracing == "on", Database: c.database, Timers: timers}},
-		Header: journal.Header{Scenario: plan.Scenario, Seed: plan.Seed, LongestTimer: faults.Duration(timers.Longest()),
-			Capabilities: journal.Capabilities{Books: true, Fulfilment: true, HandOver: true},
-			OwnDatabase:  c.database != "", StandardKeys: c.keys == "standard",
-			Repeat: shellWord(os.Args[0]) + " repro " + shellWord(string(folder))},
+			Merchant: environment.MerchantSpec{Described: c.described, Bug: c.bug, Traced: c.tracing == "on" && c.described == nil,
+				Database: c.database, Timers: environment.RunTimers()}},
 	}, nil
 }
 

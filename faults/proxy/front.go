@@ -26,21 +26,24 @@ type Front struct {
 	// Refused is told of every name that is not one of them.
 	Refused func(host string)
 
-	listener net.Listener
-	serving  sync.WaitGroup
+	serving sync.WaitGroup
 
-	mu      sync.Mutex
-	arrived map[net.Conn]struct{} // whose name is not known yet
-	closed  bool
+	mu        sync.Mutex
+	listeners []net.Listener
+	arrived   map[net.Conn]struct{} // whose name is not known yet
+	closed    bool
 }
 
-// Listen serves until Close and returns the address it got.
+// Listen serves an address, maybe beside others, until Close and returns the one it
+// got.
 func (f *Front) Listen(address string) (string, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return "", fmt.Errorf("listen for TLS: %w", err)
 	}
-	f.listener = listener
+	f.mu.Lock()
+	f.listeners = append(f.listeners, listener)
+	f.mu.Unlock()
 	f.serving.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -196,12 +199,12 @@ func clientCertificate(conn net.Conn) string {
 // Close stops listening and cuts the connections that are nobody's yet. Others end
 // with their links; Wait waits for them.
 func (f *Front) Close() {
-	if f.listener != nil {
-		f.listener.Close()
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
+	for _, listener := range f.listeners {
+		listener.Close()
+	}
 	for conn := range f.arrived {
 		conn.Close()
 	}

@@ -148,7 +148,7 @@ func (k *Walk) buyOnce(ctx context.Context, ends time.Time) (paid bool, reason s
 	k.add(ctx, journal.Operation{ID: fmt.Sprintf("%s/canary/%d", k.trial.ID, len(replacements)+1), Phase: journal.Done,
 		Name: faults.StepPlace, Outcome: journal.OK, Key: name, OrderID: placed.OrderID, Amount: k.trial.Total, State: string(placed.Order)})
 	start := Start{OrderID: placed.OrderID, Key: "start-" + name, Provider: k.trial.Provider, Method: payment.MethodCode}
-	started := k.Merchant.Start(ctx, k.trial.ID, start)
+	started := k.startInTurn(ctx, start)
 	code := started.Code
 	if code == "" { // the order's page may show it later
 		seen := k.until(ctx, placed.OrderID, ends, func(seen Result) bool { return seen.codeOf(start.Key) != "" })

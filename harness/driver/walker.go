@@ -28,9 +28,12 @@ type Walker struct {
 	Wallet   func(payment.ProviderName) Wallet
 	// Scanned tells the gateway what a trial's shopper holds in hand.
 	Scanned func(ctx context.Context, scan proxy.Scan) error
-	Feed    *journal.Feed
-	Clock   clock.Clock
-	Tracer  trace.Tracer
+	// Turns are taken before payments of amounts that several trials have; nil if
+	// every trial has its own.
+	Turns  Turns
+	Feed   *journal.Feed
+	Clock  clock.Clock
+	Tracer trace.Tracer
 }
 
 // Walk is one trial's shopper on the way. What Walk returns can be asked, once
@@ -281,7 +284,7 @@ func (k *Walk) start(ctx context.Context, step faults.Step) (journal.Outcome, er
 	var result Result
 	k.record(ctx, journal.Operation{Name: faults.StepStart, Key: start.Key, OrderID: start.OrderID, Provider: provider, Amount: k.trial.Total},
 		func() journal.Operation {
-			result = k.Merchant.Start(ctx, k.trial.ID, start)
+			result = k.startInTurn(ctx, start)
 			return journal.Operation{Outcome: result.Outcome, Reason: result.Reason, State: string(result.Payment)}
 		})
 	k.mu.Lock()

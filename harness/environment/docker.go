@@ -115,8 +115,14 @@ func (d *docker) openContainers(ctx context.Context, image string) error {
 		name := string(provider.Name())
 		errs = append(errs, add(name, d.providerConfig(provider), "role", "provider", "--config", configPath))
 	}
-	shop, err := shopConfig(d.topology, d.merchantReach())
-	errs = append(errs, err, add("merchant", shop, "role", "merchant", "--config", configPath))
+	if d.topology.Merchant.Described != nil {
+		request, err := d.describedMerchant(ctx)
+		requests["merchant"] = request
+		errs = append(errs, err)
+	} else {
+		shop, err := shopConfig(d.topology, d.merchantReach())
+		errs = append(errs, err, add("merchant", shop, "role", "merchant", "--config", configPath))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configure containers: %w", err)
 	}
@@ -231,7 +237,16 @@ func (d *docker) connect(ctx context.Context) error {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
 	}
-	return d.control.SetCallee(ctx, "merchant", fmt.Sprintf("merchant:%d", shopPort), "")
+	return d.control.SetCallee(ctx, "merchant", d.merchantAt(), "")
+}
+
+// merchantAt is where the merchant listens in the run's network.
+func (d *docker) merchantAt() string {
+	port := shopPort
+	if described := d.topology.Merchant.Described; described != nil {
+		port = described.Merchant.Port
+	}
+	return fmt.Sprintf("merchant:%d", port)
 }
 
 // published is the loopback address at which a port of the gateway is.
@@ -301,7 +316,24 @@ func (d *docker) Start(ctx context.Context, role string) error {
 	if _, err := d.provider.Client().ContainerStart(ctx, d.id(role), client.ContainerStartOptions{}); err != nil {
 		return fmt.Errorf("start container %s: %w", role, err)
 	}
-	return d.control.SetCallee(ctx, role, fmt.Sprintf("%s:%d", role, shopPort), "")
+	return d.control.SetCallee(ctx, role, d.merchantAt(), "")
+}
+
+// MerchantEnded implements Environment.
+func (d *docker) MerchantEnded(ctx context.Context) error {
+	inspected, err := d.provider.Client().ContainerInspect(ctx, d.id("merchant"), client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("its container cannot be looked at: %w", err)
+	}
+	state := inspected.Container.State
+	if state == nil || state.Running || state.Status == container.StateCreated {
+		return nil
+	}
+	if err := d.keepLog(ctx, "merchant", d.id("merchant")); err != nil {
+		return err
+	}
+	return fmt.Errorf("it ended by itself with exit code %d; its last words:\n%s", state.ExitCode,
+		lastWords(filepath.Join(d.topology.Logs, "merchant.log")))
 }
 
 // Close implements Environment: it keeps the containers' output and removes

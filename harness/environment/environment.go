@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness/manifest"
 	"github.com/payquake/payquake/harness/roles"
 	"github.com/payquake/payquake/merchant"
 )
@@ -27,6 +28,9 @@ type Environment interface {
 	// Start starts a stopped role again and makes it known to the gateway. It
 	// does not wait until the role serves.
 	Start(ctx context.Context, role string) error
+	// MerchantEnded says why the merchant does not run although nobody stopped it;
+	// nil while it runs, or if that cannot be known.
+	MerchantEnded(ctx context.Context) error
 	// Close removes everything. It is safe to call twice.
 	Close(ctx context.Context) error
 }
@@ -44,10 +48,12 @@ type Topology struct {
 	Logs string
 }
 
-// MerchantSpec is the reference merchant as it shall run.
+// MerchantSpec is the merchant under test as it shall run: the one that a
+// manifest describes, or the reference merchant.
 type MerchantSpec struct {
-	Bug    string // of merchant/bugs; "" for the correct one
-	Traced bool   // it sends spans of its own
+	Described *manifest.Manifest // nil for the reference merchant, whom the rest is about
+	Bug       string             // of merchant/bugs; "" for the correct one
+	Traced    bool               // it sends spans of its own
 	// Database is a postgres:// URL; "" for SQLite beside the process.
 	Database string
 	Timers   merchant.Timers
@@ -64,18 +70,35 @@ var (
 // Open starts the environment of that name: docker, local, or auto, which is
 // docker when an engine answers and local else. The reason for local is told.
 func Open(ctx context.Context, name string, topology Topology, tell func(string)) (Environment, error) {
+	described := topology.Merchant.Described
+	onlyLocal := described != nil && (described.Merchant.Command != nil || described.Merchant.URL != "")
+	onlyDocker := described != nil && (described.Merchant.Image != "" || described.Merchant.Build != nil)
 	switch name {
 	case "docker":
+		if onlyLocal {
+			return nil, fmt.Errorf("%w: %s starts a process, which containers cannot reach: run it with --environment local, or give merchant.build or merchant.image",
+				ErrNotUp, described.Path)
+		}
 		if err := EngineAnswers(ctx); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotUp, err)
 		}
 		return OpenDocker(ctx, topology, tell)
 	case "local":
-		return OpenLocal(ctx, topology)
+		if onlyDocker {
+			return nil, fmt.Errorf("%w: %s makes a container of the merchant, which needs a Docker engine: run it with --environment docker, or give merchant.command",
+				ErrNotUp, described.Path)
+		}
+		return OpenLocal(ctx, topology, tell)
 	case "auto", "":
+		if onlyLocal {
+			return OpenLocal(ctx, topology, tell)
+		}
 		if err := EngineAnswers(ctx); err != nil {
+			if onlyDocker {
+				return nil, fmt.Errorf("%w: %w; %s makes a container of the merchant", ErrNotUp, err, described.Path)
+			}
 			tell("no Docker engine answers (" + err.Error() + "): running in the local environment")
-			return OpenLocal(ctx, topology)
+			return OpenLocal(ctx, topology, tell)
 		}
 		return OpenDocker(ctx, topology, tell)
 	default:

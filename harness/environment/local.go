@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness/manifest"
 	"github.com/payquake/payquake/harness/roles"
 	"github.com/payquake/payquake/payment"
 )
@@ -24,12 +26,14 @@ import (
 // can be killed.
 type local struct {
 	topology  Topology
+	tell      func(string)
 	folder    string // the merchant's database and configuration; removed by Close
 	gateway   *roles.Gateway
 	providers map[payment.ProviderName]*roles.Provider
 	control   *roles.Client
 	watchdog  *watchdog
 	shopAt    string
+	process   process // that is the merchant
 
 	mu       sync.Mutex
 	merchant *child
@@ -37,8 +41,8 @@ type local struct {
 }
 
 // OpenLocal starts the local environment. On failure nothing is left behind.
-func OpenLocal(ctx context.Context, topology Topology) (_ Environment, err error) {
-	l := &local{topology: topology, providers: map[payment.ProviderName]*roles.Provider{}}
+func OpenLocal(ctx context.Context, topology Topology, tell func(string)) (_ Environment, err error) {
+	l := &local{topology: topology, tell: tell, providers: map[payment.ProviderName]*roles.Provider{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("local environment: %w: %w", ErrNotUp, err), l.Close(context.WithoutCancel(ctx)))
@@ -92,29 +96,87 @@ func (l *local) openProviders(ctx context.Context) error {
 }
 
 func (l *local) openMerchant(ctx context.Context) error {
+	described := l.topology.Merchant.Described
+	if described != nil && described.Merchant.URL != "" {
+		l.shopAt = hostOf(described.Merchant.URL)
+		return l.control.SetCallee(ctx, "merchant", l.shopAt, "")
+	}
 	address, err := freeAddress()
 	if err != nil {
 		return fmt.Errorf("start merchant: %w", err)
 	}
 	l.shopAt = address
-	at := l.gateway.Addresses()
-	reach := merchantReach{Listen: address, Database: filepath.Join(l.folder, "shop.db"),
-		FulfilmentURL: "http://" + at.Links[roles.FulfilmentLink] + "/releases", Spans: "http://" + at.Control,
-		ProviderURL: func(name payment.ProviderName) string {
-			return "http://" + at.Links[faults.LinkBetween("merchant", string(name))]
-		}}
-	config, err := shopConfig(l.topology, reach)
-	if err != nil {
-		return fmt.Errorf("configure merchant: %w", err)
+	if described != nil {
+		l.process, err = l.describedProcess(*described)
+	} else {
+		l.process, err = l.referenceProcess()
 	}
-	text, err := json.Marshal(config)
 	if err != nil {
-		return fmt.Errorf("configure merchant: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(l.folder, "shop.json"), text, 0o600); err != nil {
 		return fmt.Errorf("configure merchant: %w", err)
 	}
 	return l.Start(ctx, "merchant")
+}
+
+// referenceProcess is the reference merchant.
+func (l *local) referenceProcess() (process, error) {
+	at := l.gateway.Addresses()
+	reach := merchantReach{Listen: l.shopAt, Database: filepath.Join(l.folder, "shop.db"),
+		FulfilmentURL: "http://" + at.Links[roles.FulfilmentLink] + "/releases", Spans: "http://" + at.Control,
+		ProviderURL: l.linkTo}
+	config, err := shopConfig(l.topology, reach)
+	if err != nil {
+		return process{}, err
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return process{}, err
+	}
+	path := filepath.Join(l.folder, "shop.json")
+	return process{command: []string{l.topology.Program, "role", "merchant", "--config", path}, environment: os.Environ()},
+		os.WriteFile(path, text, 0o600)
+}
+
+// linkTo is the base URL of the link to a provider.
+func (l *local) linkTo(name payment.ProviderName) string {
+	return "http://" + l.gateway.Addresses().Links[faults.LinkBetween("merchant", string(name))]
+}
+
+// describedProcess is the merchant of a manifest, whose calls to other machines
+// are led to the gateway.
+func (l *local) describedProcess(described manifest.Manifest) (process, error) {
+	at := l.gateway.Addresses()
+	file := func(name, text string) (string, error) {
+		kept := filepath.Join(l.folder, name)
+		return kept, os.WriteFile(kept, []byte(text), 0o600)
+	}
+	host, port, err := net.SplitHostPort(l.shopAt)
+	if err != nil {
+		return process{}, err
+	}
+	data := filepath.Join(l.folder, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return process{}, err
+	}
+	preloaded, err := file("preload.cjs", preload)
+	if err != nil {
+		return process{}, err
+	}
+	variables := map[string]string{}
+	traced(variables, "http://"+at.Control)
+	if err := errors.Join(trust(variables, l.topology.Authority, file), detour(variables, at.Front, preloaded),
+		settings(variables, l.topology, surroundings{host: host, port: port, data: data, spans: "http://" + at.Control, baseURL: l.linkTo, file: file})); err != nil {
+		return process{}, err
+	}
+	plain := process{command: described.Merchant.Command, folder: described.Merchant.Directory, environment: inherited(variables)}
+	var hosts []string
+	for _, provider := range l.topology.Providers {
+		hosts = append(hosts, provider.Hosts()...)
+	}
+	enclosed, err := enclose(plain, l.topology.Program, l.folder, l.gateway, hosts)
+	if err != nil {
+		l.tell("the merchant's calls are led to the gateway by proxy variables alone: " + err.Error())
+	}
+	return enclosed, nil
 }
 
 // Ports for the merchant are below those that systems give to whoever asks for
@@ -171,10 +233,10 @@ func (l *local) Start(ctx context.Context, role string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.merchant != nil {
+	if l.closed || l.merchant != nil || l.process.command == nil {
 		return nil
 	}
-	started, err := startChild(l.topology, filepath.Join(l.folder, "shop.json"))
+	started, err := startChild(l.process, filepath.Join(l.topology.Logs, "merchant.log"))
 	if err != nil {
 		return fmt.Errorf("start merchant: %w", err)
 	}
@@ -214,6 +276,46 @@ func (l *local) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// MerchantEnded implements Environment.
+func (l *local) MerchantEnded(context.Context) error {
+	l.mu.Lock()
+	running := l.merchant
+	l.mu.Unlock()
+	if running == nil {
+		return nil
+	}
+	select {
+	case <-running.ended:
+		return fmt.Errorf("it ended by itself: %s; its last words:\n%s", running.command.ProcessState, lastWords(running.log.Name()))
+	default:
+		return nil
+	}
+}
+
+// process is how the merchant is started.
+type process struct {
+	command     []string
+	folder      string // it works in; "" for this one
+	environment []string
+	namespaces  uintptr // of its own; 0 for none
+}
+
+// run runs the process to its end.
+func (p process) run() error {
+	command := p.start()
+	said, err := command.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
+	}
+	return nil
+}
+
+func (p process) start() *exec.Cmd {
+	command := exec.Command(p.command[0], p.command[1:]...)
+	command.Dir, command.Env, command.SysProcAttr = p.folder, p.environment, p.attributes()
+	return command
+}
+
 // child is a running merchant process.
 type child struct {
 	command *exec.Cmd
@@ -223,14 +325,13 @@ type child struct {
 
 // startChild starts the merchant as the leader of a process group of its own,
 // so that the terminal's Ctrl-C reaches payquake alone and payquake decides.
-func startChild(topology Topology, config string) (*child, error) {
-	log, err := os.OpenFile(filepath.Join(topology.Logs, "merchant.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+func startChild(p process, logPath string) (*child, error) {
+	log, err := os.OpenFile(logPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	command := exec.Command(topology.Program, "role", "merchant", "--config", config)
+	command := p.start()
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -243,6 +344,21 @@ func startChild(topology Topology, config string) (*child, error) {
 	return c, nil
 }
 
+// signal reaches the merchant and whatever it has started. The number of a
+// process that is gone may be somebody else's by now.
+func (c *child) signal(signal syscall.Signal) error {
+	select {
+	case <-c.ended:
+		return nil
+	default:
+	}
+	err := syscall.Kill(-c.command.Process.Pid, signal)
+	if errors.Is(err, syscall.ESRCH) {
+		return nil // it is gone already
+	}
+	return err
+}
+
 // stop ends the process and waits until it is gone. One that does not end in
 // an orderly way in time is killed.
 func (c *child) stop(ctx context.Context, manner faults.Manner) error {
@@ -250,7 +366,7 @@ func (c *child) stop(ctx context.Context, manner faults.Manner) error {
 	if manner == faults.Stopped {
 		signal = syscall.SIGTERM
 	}
-	if err := c.command.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := c.signal(signal); err != nil {
 		return fmt.Errorf("stop merchant: %w", err)
 	}
 	patience, cancel := context.WithTimeout(ctx, stopPatience)
@@ -258,7 +374,7 @@ func (c *child) stop(ctx context.Context, manner faults.Manner) error {
 	select {
 	case <-c.ended:
 	case <-patience.Done(): // as an engine does with a container that will not end
-		_ = c.command.Process.Kill()
+		_ = c.signal(syscall.SIGKILL)
 		<-c.ended
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/payquake/payquake/harness/manifest"
 	"github.com/payquake/payquake/harness/roles"
 	"github.com/payquake/payquake/merchant"
 	alipayclient "github.com/payquake/payquake/merchant/alipay"
@@ -116,19 +117,44 @@ func RunTimers() merchant.Timers {
 // calendars run in a run.
 const ProviderFactor = 200
 
-// FreshProviders generates the providers of a run with keys of their own.
-func FreshProviders(standardKeys bool) ([]roles.ProviderConfig, error) {
-	wechat, err := wechatpay.NewRun(wechatpay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
-	if err != nil {
-		return nil, fmt.Errorf("make the run's keys: %w", err)
+// Keys say how the providers of a run are made.
+type Keys struct {
+	// Standard makes ordinary RSA keys instead of fast ones.
+	Standard bool
+	// Wanted are the providers there shall be, with the mode in which merchant and
+	// provider know each other's keys; none means all, each in its usual mode.
+	Wanted []manifest.Provider
+}
+
+// FreshProviders makes the providers of a run with keys of their own.
+func FreshProviders(keys Keys) ([]roles.ProviderConfig, error) {
+	wanted := keys.Wanted
+	if len(wanted) == 0 {
+		wanted = []manifest.Provider{{Name: wechatpay.Name}, {Name: alipay.Name}, {Name: unionpay.Name}}
 	}
-	ali, err := alipay.NewRun(alipay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
-	if err != nil {
-		return nil, fmt.Errorf("make the run's keys: %w", err)
+	var made []roles.ProviderConfig
+	for _, provider := range wanted {
+		config, err := freshProvider(provider, keys.Standard)
+		if err != nil {
+			return nil, fmt.Errorf("make the run's keys for %s: %w", provider.Name, err)
+		}
+		made = append(made, config)
 	}
-	union, err := unionpay.NewRun(unionpay.RunSettings{Standard: standardKeys, Factor: ProviderFactor})
-	if err != nil {
-		return nil, fmt.Errorf("make the run's keys: %w", err)
+	return made, nil
+}
+
+func freshProvider(provider manifest.Provider, standard bool) (roles.ProviderConfig, error) {
+	switch provider.Name {
+	case wechatpay.Name:
+		config, err := wechatpay.NewRun(wechatpay.RunSettings{Mode: wechatpay.Mode(provider.Mode), Standard: standard, Factor: ProviderFactor})
+		return roles.ProviderConfig{WeChatPay: &config}, err
+	case alipay.Name:
+		config, err := alipay.NewRun(alipay.RunSettings{Mode: alipay.Mode(provider.Mode), Standard: standard, Factor: ProviderFactor})
+		return roles.ProviderConfig{Alipay: &config}, err
+	case unionpay.Name:
+		config, err := unionpay.NewRun(unionpay.RunSettings{Standard: standard, Factor: ProviderFactor})
+		return roles.ProviderConfig{UnionPay: &config}, err
+	default:
+		return roles.ProviderConfig{}, errors.New("payquake plays no such provider")
 	}
-	return []roles.ProviderConfig{{WeChatPay: &wechat}, {Alipay: &ali}, {UnionPay: &union}}, nil
 }

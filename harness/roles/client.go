@@ -98,6 +98,20 @@ func failed(what string, answer *http.Response) error {
 	return errors.New(refusal.Message)
 }
 
+// Send sends a request of somebody else's making to the role, with its path below
+// the client's own.
+func (c *Client) Send(request *http.Request) (*http.Response, error) {
+	base, err := url.Parse(c.base)
+	if err != nil {
+		return nil, fmt.Errorf("send to %s: %w", c.base, err)
+	}
+	sent := request.Clone(request.Context())
+	sent.URL.Scheme, sent.URL.Host, sent.Host = base.Scheme, base.Host, base.Host
+	sent.URL.Path, sent.URL.RawPath = base.Path+request.URL.Path, ""
+	sent.Header.Set(tokenHeader, c.token)
+	return c.http.Do(sent)
+}
+
 // AwaitHealthy waits until the role answers its health check, or ctx ends.
 func (c *Client) AwaitHealthy(ctx context.Context, pause clock.Clock) error {
 	for {
@@ -155,6 +169,23 @@ func (c *Client) Hurry(ctx context.Context, trials []faults.Trial) error {
 // Scanned tells the gateway what a trial's shopper holds in hand.
 func (c *Client) Scanned(ctx context.Context, scan proxy.Scan) error {
 	return c.call(ctx, http.MethodPost, "/scanned", scan, nil)
+}
+
+// TakeTurn asks for a trial's turn to begin a payment; false if another has it.
+func (c *Client) TakeTurn(ctx context.Context, asked Turn) (bool, error) {
+	var taken bool
+	return taken, c.call(ctx, http.MethodPost, "/turn/take", asked, &taken)
+}
+
+// HoldsTurn reports whether a trial's payment is not known yet.
+func (c *Client) HoldsTurn(ctx context.Context, trial faults.Trial) (bool, error) {
+	var held bool
+	return held, c.call(ctx, http.MethodPost, "/turn/held", trial, &held)
+}
+
+// EndTurn gives a trial's turn back.
+func (c *Client) EndTurn(ctx context.Context, trial faults.Trial) error {
+	return c.call(ctx, http.MethodPost, "/turn/end", trial, nil)
 }
 
 // Confirm says that the process of a triggered pin is down.

@@ -19,6 +19,7 @@ import (
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/telemetry"
 )
 
@@ -75,6 +76,7 @@ type Gateway struct {
 	listens  map[faults.Link]string
 	front    *proxy.Front
 	tlsAt    string
+	names    *nameServer // nil unless it listens near
 	goods    *http.Server
 	control  *server
 
@@ -170,6 +172,18 @@ func (g *Gateway) openFront() error {
 	return err
 }
 
+// ListenNear has the gateway answer at an address of this machine as the providers
+// would: on the port of TLS, and to those who ask for their names. Not everybody
+// may listen there.
+func (g *Gateway) ListenNear(address string) error {
+	if _, err := g.front.Listen(net.JoinHostPort(address, "443")); err != nil {
+		return err
+	}
+	names, err := serveNames(address, func(host string) bool { return g.front.Links[host] != nil }, g.front.Refused)
+	g.names = names
+	return err
+}
+
 // Addresses are where a gateway listens.
 type Addresses struct {
 	Control string                 `json:"control"`
@@ -202,6 +216,16 @@ func (g *Gateway) openControl() error {
 		g.register.Scanned(scan)
 		return nothing{}, nil
 	})
+	handle(mux, "POST /turn/take", func(_ context.Context, asked Turn) (bool, error) {
+		return g.register.TakeTurn(asked.Trial, asked.Provider, asked.Amount), nil
+	})
+	handle(mux, "POST /turn/held", func(_ context.Context, trial faults.Trial) (bool, error) {
+		return g.register.HoldsTurn(trial), nil
+	})
+	handle(mux, "POST /turn/end", func(_ context.Context, trial faults.Trial) (nothing, error) {
+		g.register.EndTurn(trial)
+		return nothing{}, nil
+	})
 	handle(mux, "POST /confirm", func(_ context.Context, pin faults.Pin) (nothing, error) {
 		g.register.Confirm(pin.Trial, pin.ID)
 		return nothing{}, nil
@@ -223,6 +247,14 @@ func (g *Gateway) openControl() error {
 	control, err := serve(net.JoinHostPort(g.config.Host, strconv.Itoa(g.config.Control)), g.config.Token, mux)
 	g.control = control
 	return err
+}
+
+// Turn is what a trial asks for before it begins a payment of an amount that
+// others have too.
+type Turn struct {
+	Trial    faults.Trial         `json:"trial"`
+	Provider payment.ProviderName `json:"provider"`
+	Amount   payment.Money        `json:"amount"`
 }
 
 // callee says where a role can be reached from the gateway. Wire is where its
@@ -330,6 +362,9 @@ func (g *Gateway) Close() error {
 	}
 	if g.goods != nil {
 		errs = append(errs, g.goods.Close())
+	}
+	if g.names != nil {
+		errs = append(errs, g.names.close())
 	}
 	for _, link := range g.links {
 		link.Close()

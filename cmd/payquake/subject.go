@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness/environment"
+	"github.com/payquake/payquake/harness/manifest"
+	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// subject is the merchant that a command is about: the one that a payquake.yaml
+// describes, or the reference merchant.
+type subject struct {
+	path      string
+	reference bool
+	described *manifest.Manifest // after load; nil for the reference merchant
+}
+
+func (s *subject) define(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&s.path, "manifest", "", "the merchant under test, as a payquake.yaml describes it (./"+manifest.File+" if there is one)")
+	flags.BoolVar(&s.reference, "reference", false, "test the reference merchant, even where there is a "+manifest.File)
+}
+
+// load finds and reads the manifest.
+func (s *subject) load() error {
+	if s.reference {
+		if s.path != "" {
+			return usageError{errors.New("--manifest and --reference name two merchants; a run has one")}
+		}
+		return nil
+	}
+	path := s.path
+	if path == "" {
+		if path = manifest.Find("."); path == "" {
+			return nil
+		}
+	}
+	read, err := manifest.Load(path, scenarios.DefaultSystems())
+	if err != nil {
+		return usageError{err}
+	}
+	s.described = &read
+	return nil
+}
+
+// systems are those that exist with this merchant.
+func (s *subject) systems() scenarios.Systems {
+	if s.described == nil {
+		return scenarios.DefaultSystems()
+	}
+	return s.described.Systems(scenarios.DefaultSystems())
+}
+
+// fit leaves of a scenario what is possible with this merchant, and tells what is
+// not.
+func (s *subject) fit(scenario scenarios.Scenario) (scenarios.Scenario, error) {
+	if s.described == nil {
+		return scenario, nil
+	}
+	fitting, left, err := scenario.Within(s.systems())
+	for _, why := range left {
+		fmt.Fprintln(os.Stderr, "left out: "+why)
+	}
+	return fitting, err
+}
+
+// keys say which providers a run with this merchant has.
+func (s *subject) keys(standard bool) environment.Keys {
+	keys := environment.Keys{Standard: standard}
+	if s.described != nil {
+		keys.Wanted = s.described.Providers
+	}
+	return keys
+}
+
+// head completes a run's header with what the merchant provides.
+func (s *subject) head(header *journal.Header) {
+	if s.described == nil {
+		header.LongestTimer = faults.Duration(environment.RunTimers().Longest())
+		header.Capabilities = journal.Capabilities{Books: true, Fulfilment: true, HandOver: true}
+		return
+	}
+	books := s.described.Driver.Books
+	header.Merchant, header.Manifest = s.described.Name, s.described.Path
+	header.LongestTimer = faults.Duration(s.described.Merchant.LongestTimer)
+	header.Capabilities = journal.Capabilities{Books: books != nil || s.described.Driver.Command != nil,
+		HandOver: books != nil && books.HandedOver != nil}
+}

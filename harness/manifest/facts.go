@@ -1,0 +1,50 @@
+package manifest
+
+import (
+	"strconv"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// Facts are what a provider gives a merchant to configure its client with, by the
+// names under which settings ask for them: the provider's own words. BaseURL is
+// where the provider's link is, for merchants that can be told; those that have
+// its host in their source need no telling.
+func Facts(provider payment.ProviderName) []string {
+	switch provider {
+	case "wechatpay":
+		return []string{"baseURL", "mode", "mchid", "appid", "serial", "certificate", "privateKey", "apiV3Key", "apiV2Key",
+			"publicKeyID", "publicKey", "platformSerial", "platformCertificate"}
+	case "alipay":
+		return []string{"baseURL", "mode", "appID", "sellerID", "privateKey", "aesKey", "alipayPublicKey", "appCertificate",
+			"appCertSN", "alipayCertificate", "alipayCertSN", "alipayRoots", "alipayRootCertSN"}
+	case "unionpay":
+		return []string{"baseURL", "merId", "name", "certId", "certificate", "privateKey", "secureKey", "root", "middle"}
+	default:
+		return nil
+	}
+}
+
+// settingVars are the variables of settings, with stand-ins for their values.
+func settingVars(providers []Provider) Vars {
+	vars := Vars{"port": "8080", "host": "127.0.0.1", "publicURL": "https://shop.example", "data": "/data",
+		"spans": "http://127.0.0.1:4318", "file": func(string) string { return "/file" }}
+	for _, provider := range providers {
+		facts := Vars{}
+		for _, name := range Facts(provider.Name) {
+			facts[name] = name
+		}
+		vars[string(provider.Name)] = facts
+	}
+	return vars
+}
+
+// wholeNumber reads a bare whole number. Others stay texts: a float would lose
+// digits of a price.
+func wholeNumber(text string) (any, bool) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || strconv.FormatInt(number, 10) != text {
+		return nil, false
+	}
+	return number, true
+}

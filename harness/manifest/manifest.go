@@ -1,0 +1,125 @@
+// Package manifest reads payquake.yaml: what payquake must know of a merchant
+// under test to start it, to reach it, and to act as its shoppers. All that is
+// wrong with a file is told at once, before anything starts.
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/payquake/payquake/internal/document"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// File is the name under which payquake looks for a manifest.
+const File = "payquake.yaml"
+
+// Manifest is what payquake.yaml says.
+type Manifest struct {
+	Path      string // of the file
+	Folder    string // that its paths are relative to
+	Name      string // the merchant's
+	Merchant  Merchant
+	Providers []Provider
+	// Goods are what the merchant sells, where it sells only what it lists; none
+	// means that it takes any price.
+	Goods  []scenarios.Good
+	Driver Driver
+}
+
+// Merchant says how the merchant is started, and where it is reached. Exactly one
+// of Command, Image, Build and URL is set.
+type Merchant struct {
+	// Command starts it as a process, in Directory.
+	Command   []string
+	Directory string
+	// Image is a container image that the engine has.
+	Image string
+	// Build makes an image.
+	Build *Build
+	// URL is where a merchant runs that payquake neither starts nor stops.
+	URL string
+	// Port is where it listens in a container, whose address is its own.
+	Port int
+	// Environment is what it is given as variables, in the order of the file.
+	Environment []Setting
+	// Ready is the path that answers with success once it serves.
+	Ready string
+	// Patience is how long it may take until then.
+	Patience time.Duration
+	// LongestTimer is after how much quiet it is sure to do nothing more by itself.
+	LongestTimer time.Duration
+	// PublicURL is the address it gives providers for their notifications. They
+	// are delivered to it under that host, wherever it runs.
+	PublicURL string
+}
+
+// Build says how an image is made.
+type Build struct {
+	Context    string // the folder that is sent to the engine
+	Dockerfile string // in it
+	// Prepare is run in the context first, by the shell.
+	Prepare string
+}
+
+// Setting is an environment variable.
+type Setting struct {
+	Name  string
+	Value Template
+}
+
+// Provider is a provider that the merchant takes payments with.
+type Provider struct {
+	Name    payment.ProviderName
+	Mode    string           // how both know each other's keys; "" for the usual way
+	Methods []payment.Method // the ways to pay that the merchant offers with it
+}
+
+// Stoppable reports whether payquake may stop and start the merchant.
+func (m Merchant) Stoppable() bool { return m.URL == "" }
+
+// Find looks for payquake.yaml in a folder; "" if there is none.
+func Find(folder string) string {
+	path := filepath.Join(folder, File)
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
+		return ""
+	}
+	return path
+}
+
+// Load reads a manifest for the systems that payquake plays. The error is
+// document.Problems if the file was read and is wrong.
+func Load(path string, systems scenarios.Systems) (Manifest, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Manifest{}, fmt.Errorf("read %s: there is no such file; payquake init writes one", path)
+	}
+	if err != nil {
+		return Manifest{}, fmt.Errorf("read the manifest: %w", err)
+	}
+	m, err := Parse(path, text, systems)
+	if err != nil {
+		return Manifest{}, err
+	}
+	return m, nil
+}
+
+// Parse reads a manifest from text; path names it in problems, and is what its
+// paths are relative to.
+func Parse(path string, text []byte, systems scenarios.Systems) (Manifest, error) {
+	source, root, problem := document.Parse(path, text, document.Format{What: "manifest", Begin: "name: and merchant:"})
+	if problem != nil {
+		return Manifest{}, document.Problems{*problem}
+	}
+	r := &reader{Notes: document.Notes{Source: source, Name: source.File}, systems: systems, folder: filepath.Dir(path)}
+	m := r.manifest(root)
+	if err := r.Err(); err != nil {
+		return Manifest{}, err
+	}
+	m.Path = path
+	return m, nil
+}

@@ -1,0 +1,41 @@
+package manifest
+
+import (
+	"slices"
+
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/scenarios"
+)
+
+// Systems are the systems that exist in a run with this merchant, of all that
+// payquake plays: its providers with the methods it offers, and the links that it
+// has.
+func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
+	systems := scenarios.Systems{Stranger: true, Unstoppable: !m.Merchant.Stoppable(), Goods: m.Goods}
+	for _, link := range all.Links {
+		switch {
+		case link.Name == "shopper->merchant":
+			operations := slices.Clone(link.Operations)
+			if m.Driver.Command == nil && m.Driver.Refund == nil {
+				operations = slices.DeleteFunc(operations, func(o faults.Operation) bool { return o == faults.AskRefund })
+			}
+			systems.Links = append(systems.Links, scenarios.Link{Name: link.Name, Operations: operations})
+		case m.has(link.Name.From()) || m.has(link.Name.To()):
+			systems.Links = append(systems.Links, link)
+		}
+	}
+	for _, provider := range all.Providers {
+		at := slices.IndexFunc(m.Providers, func(own Provider) bool { return own.Name == provider.Name })
+		if at < 0 {
+			continue
+		}
+		provider.Methods, provider.Combines = m.Providers[at].Methods, false
+		systems.Providers = append(systems.Providers, provider)
+	}
+	return systems
+}
+
+// has reports whether the merchant takes payments with a provider.
+func (m Manifest) has(role string) bool {
+	return slices.ContainsFunc(m.Providers, func(own Provider) bool { return string(own.Name) == role })
+}
