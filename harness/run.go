@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func Run(ctx context.Context, plan scenarios.Plan, setting Setting) error {
 	if err != nil {
 		return err
 	}
-	err = session.observeAll(ctx, plan)
+	err = session.Run(ctx, plan)
 	stopped := ""
 	if err != nil {
 		stopped = err.Error()
@@ -42,14 +43,49 @@ func Run(ctx context.Context, plan scenarios.Plan, setting Setting) error {
 // closeLimit bounds how long closing a session may take.
 const closeLimit = 45 * time.Second
 
-func (s *Session) observeAll(ctx context.Context, plan scenarios.Plan) error {
-	for i, batch := range plan.Batches {
-		s.setting.Progress.Tell(fmt.Sprintf("batch %d of %d: %d trials", i+1, len(plan.Batches), len(batch.Trials)))
+// ErrRunAlready is wrapped with a trial that a session has run before.
+var ErrRunAlready = errors.New("this session has run it already")
+
+// Run runs a plan in the session: it observes each batch, and runs again, alone,
+// what is found. A session may run several plans that share no trial; the run
+// folder's plan is all of them.
+func (s *Session) Run(ctx context.Context, plan scenarios.Plan) error {
+	own, err := s.adopt(plan)
+	if err != nil {
+		return err
+	}
+	for i, batch := range own.Batches {
+		s.setting.Progress.Tell(fmt.Sprintf("batch %d of %d: %d trials", i+1, len(own.Batches), len(batch.Trials)))
 		if err := s.Observe(ctx, batch); err != nil {
 			return err
 		}
 	}
-	return s.rerunFindings(ctx, plan)
+	return s.rerunFindings(ctx, own)
+}
+
+// adopt adds a plan to what the session is about, its batches under names of their
+// own.
+func (s *Session) adopt(plan scenarios.Plan) (scenarios.Plan, error) {
+	own := plan
+	own.Batches = slices.Clone(plan.Batches)
+	for i := range own.Batches {
+		for _, trial := range own.Batches[i].Trials {
+			if _, _, known := s.plan.Find(trial.ID); known {
+				return own, fmt.Errorf("trial %s: %w", trial.ID, ErrRunAlready)
+			}
+		}
+		if earlier := len(s.plan.Batches); earlier > 0 {
+			own.Batches[i].ID = fmt.Sprintf("b%d", earlier+i+1)
+		}
+	}
+	whole := own
+	if len(s.plan.Batches) > 0 {
+		whole = s.plan
+		whole.Parts = slices.Concat(s.plan.Parts, own.Parts)
+		whole.Batches = slices.Concat(s.plan.Batches, own.Batches)
+	}
+	s.plan = whole
+	return own, whole.Write(s.setting.Folder.Path(journal.PlanFile))
 }
 
 // mostReruns bounds how many findings are run again: a merchant that is wrong

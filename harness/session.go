@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/payquake/payquake/harness/roles"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/scenarios"
 	"github.com/payquake/payquake/telemetry"
 )
 
@@ -55,6 +57,7 @@ type Session struct {
 	tracing  *sdktrace.TracerProvider
 	gather   *gatherer
 	rule     quiesce.Rule
+	plan     scenarios.Plan // of all that was run
 
 	mu        sync.Mutex
 	triggered map[string]faults.Pin // process pins in play, by id
@@ -109,7 +112,9 @@ func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
 	if err = s.openRecord(ctx); err != nil {
 		return nil, err
 	}
-	s.merchant = s.drive()
+	if s.merchant, err = s.drive(); err != nil {
+		return nil, errors.Join(err, s.gather.stop(), s.writer.Close())
+	}
 	s.walker = &driver.Walker{Run: setting.Header.Run, Merchant: s.merchant, Feed: s.feed, Clock: setting.Clock,
 		Tracer: s.tracing.Tracer("payquake/driver"), Scanned: s.env.Gateway().Scanned,
 		Wallet: func(name payment.ProviderName) driver.Wallet { return s.env.Gateway().Wallet(name) }}
@@ -117,21 +122,39 @@ func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
 		s.walker.Turns = s.env.Gateway()
 	}
 	if err = errors.Join(s.awaitMerchant(limited), s.reset(limited)); err != nil {
-		return nil, errors.Join(err, s.gather.stop(), s.writer.Close())
+		return nil, errors.Join(err, s.endDriver(limited), s.gather.stop(), s.writer.Close())
 	}
 	s.stage(journal.Stage{Name: journal.RunOpened, Detail: s.env.Name()})
 	return s, nil
 }
 
 // drive is how shoppers reach the merchant.
-func (s *Session) drive() driver.Merchant {
+func (s *Session) drive() (driver.Merchant, error) {
 	past := s.env.Gateway().Relay("merchant")
-	if described := s.setting.Topology.Merchant.Described; described != nil {
-		return driver.NewDescribed(*described, s.env.ShopLink(), past.Send, shopperPatience)
+	described := s.setting.Topology.Merchant.Described
+	if described == nil {
+		return driver.NewShop(s.env.ShopLink(), func(ctx context.Context, method, path string) (*http.Response, error) {
+			return past.Do(ctx, method, path, nil)
+		}, shopperPatience), nil
 	}
-	return driver.NewShop(s.env.ShopLink(), func(ctx context.Context, method, path string) (*http.Response, error) {
-		return past.Do(ctx, method, path, nil)
-	}, shopperPatience)
+	byTemplates := driver.NewDescribed(*described, s.env.ShopLink(), past.Send, shopperPatience)
+	if described.Driver.Command == nil {
+		return byTemplates, nil
+	}
+	base, token := past.Reach()
+	return driver.NewCommand(driver.CommandPlan{Command: described.Driver.Command, Folder: described.Folder, Links: s.env.ShopLink(),
+		Past: base, Token: token, Ready: byTemplates.Ready, Patience: shopperPatience, Log: filepath.Join(s.setting.Topology.Logs, "driver.log")})
+}
+
+// endDriver ends the program that drives the merchant, if one does.
+func (s *Session) endDriver(ctx context.Context) error {
+	program, is := s.merchant.(*driver.Command)
+	if !is {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, shopperPatience)
+	defer cancel()
+	return program.Close(limited)
 }
 
 // reset makes a merchant that was there before forget what it sold, if it can.
@@ -199,6 +222,19 @@ func (s *Session) trialStage(trial faults.Trial, stage journal.Stage) {
 	s.feed.Add(record)
 }
 
+// Endpoint is where the link between the merchant and a provider is reached, for
+// merchants that are told a base URL; "" for a provider that is not of the run.
+func (s *Session) Endpoint(ctx context.Context, provider payment.ProviderName) (string, error) {
+	addresses, err := s.env.Gateway().Addresses(ctx)
+	if err != nil {
+		return "", err
+	}
+	if at := addresses.Links[faults.LinkBetween("merchant", string(provider))]; at != "" {
+		return "http://" + at, nil
+	}
+	return "", nil
+}
+
 // Close ends the session: it removes the environment, gathers what is still on
 // its way, and seals the journal. A run that was stopped says so in its last
 // record.
@@ -216,7 +252,7 @@ func (s *Session) Close(ctx context.Context, stopped string) error {
 	default:
 		s.stage(journal.Stage{Name: journal.RunClosed})
 	}
-	return errors.Join(gathered, s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest(), s.env.Close(ctx), s.writer.Close())
+	return errors.Join(gathered, s.endDriver(ctx), s.gather.stop(), s.tracing.Shutdown(ctx), s.gather.rest(), s.env.Close(ctx), s.writer.Close())
 }
 
 // sources are the control clients of everything that records.

@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -133,7 +135,27 @@ func (s *Scenario) leaveOutFaults(systems Systems) map[string]bool {
 		}
 		return !comes
 	})
+	for i := range s.Faults {
+		s.Faults[i] = s.Faults[i].legal(systems)
+	}
 	return gone
+}
+
+// legal is the line with those of its settings that some provider allows.
+func (l FaultLine) legal(systems Systems) FaultLine {
+	if len(l.Together) > 0 {
+		l.Together = slices.Clone(l.Together)
+		for i := range l.Together {
+			l.Together[i] = l.Together[i].legal(systems)
+		}
+		return l
+	}
+	l.Settings = slices.DeleteFunc(slices.Clone(l.Settings), func(settings json.RawMessage) bool {
+		return !slices.ContainsFunc(systems.Providers, func(p Provider) bool {
+			return slices.ContainsFunc(fitting(systems, l.resolved(p.Name)), func(fit json.RawMessage) bool { return bytes.Equal(fit, settings) })
+		})
+	})
+	return l
 }
 
 // shopLink is where shoppers meet the merchant.

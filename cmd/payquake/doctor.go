@@ -190,7 +190,7 @@ func examineProxies() []checkup {
 
 // examineRuntimes tries the runtimes: that of the merchant, or all.
 func examineRuntimes(ctx context.Context, merchant *subject) []checkup {
-	configs, err := environment.FreshProviders(merchant.keys(false))
+	configs, err := environment.FreshProviders(environment.Keys{Wanted: merchant.providers()})
 	if err != nil {
 		return []checkup{{What: "trust", State: bad, Detail: err.Error()}}
 	}

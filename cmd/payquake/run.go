@@ -2,23 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/harness"
-	"github.com/payquake/payquake/harness/environment"
-	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/harness/setup"
 	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
@@ -169,7 +164,7 @@ func (c *choice) compile(nameOrPath string, merchant *subject) (scenarios.Plan, 
 		scenario, err = scenario.Through(systems, names...)
 	}
 	if err == nil {
-		scenario, err = merchant.fit(scenario)
+		scenario, systems, err = merchant.fit(scenario)
 	}
 	if err != nil {
 		var problems document.Problems
@@ -178,7 +173,7 @@ func (c *choice) compile(nameOrPath string, merchant *subject) (scenarios.Plan, 
 		}
 		return scenarios.Plan{}, usageError{err}
 	}
-	plan, err := scenarios.Compile(scenario, merchant.systems(), c.seed)
+	plan, err := scenarios.Compile(scenario, systems, c.seed)
 	if err != nil {
 		return scenarios.Plan{}, usageError{err}
 	}
@@ -197,7 +192,7 @@ func (c *conducting) conduct(ctx context.Context, out io.Writer, plan scenarios.
 	progress.Tell("run folder " + string(setting.Folder))
 	ran := harness.Run(ctx, plan, setting)
 	progress.End()
-	verdict, err := judge(setting.Folder)
+	verdict, err := setup.Judge(setting.Folder)
 	if err != nil {
 		return invariants.Verdict{}, setting.Folder, errors.Join(ran, err)
 	}
@@ -216,36 +211,17 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	if err != nil {
 		return harness.Setting{}, fmt.Errorf("find the payquake binary: %w", err)
 	}
-	now := clock.System{}.Now()
-	folder, err := journal.Create(c.results, plan.Scenario, plan.Seed, now)
-	if err != nil {
-		return harness.Setting{}, usageError{fmt.Errorf("--results: %w", err)}
+	setting, err := setup.Setting(plan.Scenario, plan.Seed, setup.Choices{
+		Environment: c.environment, Results: c.results, Program: program, StandardKeys: c.keys == "standard", Manifest: c.described,
+		Bug: c.bug, Database: c.database, Traced: c.tracing == "on",
+		Repeat: func(folder journal.Folder) string {
+			return shellWord(os.Args[0]) + " repro " + shellWord(string(folder))
+		},
+	})
+	if errors.Is(err, setup.ErrNoFolder) {
+		err = usageError{fmt.Errorf("--results: %w", err)}
 	}
-	providers, err := environment.FreshProviders(c.subject.keys(c.keys == "standard"))
-	if err != nil {
-		return harness.Setting{}, err
-	}
-	authority, err := roles.NewAuthority(now)
-	if err != nil {
-		return harness.Setting{}, err
-	}
-	header := journal.Header{Scenario: plan.Scenario, Seed: plan.Seed, OwnDatabase: c.database != "", StandardKeys: c.keys == "standard",
-		Repeat: shellWord(os.Args[0]) + " repro " + shellWord(string(folder))}
-	c.head(&header)
-	return harness.Setting{
-		Environment: c.environment, Folder: folder, Clock: clock.System{}, Header: header,
-		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: providers,
-			Authority: authority, Program: program, Logs: folder.Path(journal.LogsFolder),
-			Merchant: environment.MerchantSpec{Described: c.described, Bug: c.bug, Traced: c.tracing == "on" && c.described == nil,
-				Database: c.database, Timers: environment.RunTimers()}},
-	}, nil
-}
-
-// token is an unguessable word.
-func token(bytes int) string {
-	random := make([]byte, bytes)
-	_, _ = rand.Read(random) // never fails, says its documentation
-	return hex.EncodeToString(random)
+	return setting, err
 }
 
 // shellWord quotes a word for a POSIX shell if it needs that.
@@ -254,19 +230,6 @@ func shellWord(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// judge judges a run folder and writes everything that is derived from it.
-func judge(folder journal.Folder) (invariants.Verdict, error) {
-	evidence, err := invariants.Load(folder)
-	if err != nil {
-		return invariants.Verdict{}, err
-	}
-	verdict := invariants.Judge(evidence)
-	if err := verdict.Write(folder); err != nil {
-		return verdict, err
-	}
-	return verdict, reports.Write(folder, evidence, verdict)
 }
 
 // show prints a verdict.

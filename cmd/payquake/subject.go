@@ -7,10 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/payquake/payquake/faults"
-	"github.com/payquake/payquake/harness/environment"
 	"github.com/payquake/payquake/harness/manifest"
-	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/harness/setup"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -50,6 +48,16 @@ func (s *subject) load() error {
 	return nil
 }
 
+// fit leaves of a scenario what is possible with this merchant, and tells what is
+// not.
+func (s *subject) fit(scenario scenarios.Scenario) (scenarios.Scenario, scenarios.Systems, error) {
+	fitting, systems, left, err := setup.Fit(scenario, s.described)
+	for _, why := range left {
+		fmt.Fprintln(os.Stderr, "left out: "+why)
+	}
+	return fitting, systems, err
+}
+
 // systems are those that exist with this merchant.
 func (s *subject) systems() scenarios.Systems {
 	if s.described == nil {
@@ -58,38 +66,10 @@ func (s *subject) systems() scenarios.Systems {
 	return s.described.Systems(scenarios.DefaultSystems())
 }
 
-// fit leaves of a scenario what is possible with this merchant, and tells what is
-// not.
-func (s *subject) fit(scenario scenarios.Scenario) (scenarios.Scenario, error) {
+// providers are whom the merchant takes payments with; none means all.
+func (s *subject) providers() []manifest.Provider {
 	if s.described == nil {
-		return scenario, nil
+		return nil
 	}
-	fitting, left, err := scenario.Within(s.systems())
-	for _, why := range left {
-		fmt.Fprintln(os.Stderr, "left out: "+why)
-	}
-	return fitting, err
-}
-
-// keys say which providers a run with this merchant has.
-func (s *subject) keys(standard bool) environment.Keys {
-	keys := environment.Keys{Standard: standard}
-	if s.described != nil {
-		keys.Wanted = s.described.Providers
-	}
-	return keys
-}
-
-// head completes a run's header with what the merchant provides.
-func (s *subject) head(header *journal.Header) {
-	if s.described == nil {
-		header.LongestTimer = faults.Duration(environment.RunTimers().Longest())
-		header.Capabilities = journal.Capabilities{Books: true, Fulfilment: true, HandOver: true}
-		return
-	}
-	books := s.described.Driver.Books
-	header.Merchant, header.Manifest = s.described.Name, s.described.Path
-	header.LongestTimer = faults.Duration(s.described.Merchant.LongestTimer)
-	header.Capabilities = journal.Capabilities{Books: books != nil || s.described.Driver.Command != nil,
-		HandOver: books != nil && books.HandedOver != nil}
+	return s.described.Providers
 }

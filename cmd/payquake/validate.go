@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/payquake/payquake/harness/manifest"
+	"github.com/payquake/payquake/harness/setup"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -86,12 +87,12 @@ func meaningOf(merchant *subject) (validated, error) {
 	if err != nil {
 		return said, err
 	}
-	fitting, left, err := suite.Within(merchant.systems())
+	fitting, systems, left, err := setup.Fit(suite, described)
 	if err != nil {
 		return said, err
 	}
 	said.LeftOut = left
-	plan, err := scenarios.Compile(fitting, merchant.systems(), 1)
+	plan, err := scenarios.Compile(fitting, systems, 1)
 	if err != nil {
 		return said, err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/payquake/payquake/journal"
 )
 
-// maxAnswer bounds what is read of a merchant's answer.
+// maxAnswer bounds what is read of a merchant's answer to a shopper.
 const maxAnswer = 4 << 20
 
 // answer is an answer of a described merchant, and what is read from it. What
@@ -27,13 +27,13 @@ type answer struct {
 	err    error
 }
 
-func readAnswer(call manifest.Call, response *http.Response) (*answer, error) {
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+func readAnswer(call manifest.Call, response *http.Response, most int64) (*answer, error) {
+	text, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the answer broke off: %w", err)
-	case len(text) > maxAnswer:
-		return nil, fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
+	case int64(len(text)) > most:
+		return nil, fmt.Errorf("the answer is longer than %d MiB", most>>20)
 	}
 	headers := map[string]string{}
 	for name := range response.Header {

@@ -225,7 +225,7 @@ func (d *Described) linked(ctx context.Context, e errand, call manifest.Call, va
 	request.Header.Set(proxy.OperationHeader, string(e.operation))
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	request.GetBody = nil // net/http would repeat the call by itself on a dead connection
-	return d.judged(call, func() (*http.Response, error) { return d.client.Do(request) })
+	return d.judged(call, maxAnswer, func() (*http.Response, error) { return d.client.Do(request) })
 }
 
 // direct makes a call past the links.
@@ -234,7 +234,7 @@ func (d *Described) direct(ctx context.Context, call manifest.Call, shopper stri
 	if err != nil {
 		return nil, Result{Outcome: journal.Failed, Reason: err.Error()}
 	}
-	return d.judged(call, func() (*http.Response, error) { return d.past(request) })
+	return d.judged(call, maxAnswer, func() (*http.Response, error) { return d.past(request) })
 }
 
 // request fills a call's templates in.
@@ -318,7 +318,7 @@ func (d *Described) session(ctx context.Context, shopper string) (manifest.Vars,
 			known.err = err
 			return
 		}
-		said, result := d.judged(*login, func() (*http.Response, error) { return d.past(request) })
+		said, result := d.judged(*login, maxAnswer, func() (*http.Response, error) { return d.past(request) })
 		if result.Outcome != journal.OK {
 			known.err = errors.New(result.Reason)
 			return
@@ -337,8 +337,8 @@ func (d *Described) session(ctx context.Context, shopper string) (manifest.Vars,
 	return known.values, known.err
 }
 
-// judged sends a call and says what is known after it.
-func (d *Described) judged(call manifest.Call, send func() (*http.Response, error)) (*answer, Result) {
+// judged sends a call, reads so much of its answer, and says what is known then.
+func (d *Described) judged(call manifest.Call, most int64, send func() (*http.Response, error)) (*answer, Result) {
 	response, err := send()
 	if err != nil {
 		reason := err.Error()
@@ -348,7 +348,7 @@ func (d *Described) judged(call manifest.Call, send func() (*http.Response, erro
 		return nil, Result{Reason: printable(reason)}
 	}
 	defer response.Body.Close()
-	said, err := readAnswer(call, response)
+	said, err := readAnswer(call, response, most)
 	if err != nil {
 		return nil, Result{Reason: err.Error()}
 	}

@@ -90,9 +90,9 @@ type Result struct {
 
 // PagePayment is a payment as the order's page shows it.
 type PagePayment struct {
-	Key   string
-	State payment.State
-	Code  string
+	Key   string        `json:"key"`
+	State payment.State `json:"state"`
+	Code  string        `json:"code"`
 }
 
 // Books is what the merchant believes, as the entries of its books.

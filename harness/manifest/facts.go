@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/payquake/payquake/payment"
@@ -47,4 +49,13 @@ func wholeNumber(text string) (any, bool) {
 		return nil, false
 	}
 	return number, true
+}
+
+// Literals are settings with fixed values, in the order of their names.
+func Literals(values map[string]string) []Setting {
+	var settings []Setting
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		settings = append(settings, Setting{Name: name, Value: Template{parts: []part{{literal: values[name]}}}})
+	}
+	return settings
 }

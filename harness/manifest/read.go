@@ -111,6 +111,8 @@ func (r *reader) starter(m *Merchant, values map[string]document.Node) {
 		}
 	}
 	switch {
+	case len(given) == 0 && len(r.Found) > 0: // one of the unknown keys may be it
+		return
 	case len(given) == 0:
 		r.Add("merchant", "nothing says how to start the merchant: give one of command:, build:, image: or url:")
 		return
@@ -372,9 +374,9 @@ func (r *reader) compiled(at, text string, vars Vars) Expression {
 		return Expression{}
 	}
 	switch value, err := expression.Value(vars); {
-	case err != nil:
+	case err != nil && !strings.Contains(err.Error(), "interface {} is nil"): // a function was given nothing
 		problem(err.Error())
-	case value == nil:
+	case err != nil, value == nil:
 		problem("this names nothing")
 	}
 	return expression

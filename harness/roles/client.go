@@ -98,6 +98,12 @@ func failed(what string, answer *http.Response) error {
 	return errors.New(refusal.Message)
 }
 
+// Reach is what somebody else needs to make calls as this client does: a base URL,
+// and the headers that every call has.
+func (c *Client) Reach() (base string, headers http.Header) {
+	return c.base, http.Header{tokenHeader: {c.token}}
+}
+
 // Send sends a request of somebody else's making to the role, with its path below
 // the client's own.
 func (c *Client) Send(request *http.Request) (*http.Response, error) {
@@ -169,6 +175,12 @@ func (c *Client) Hurry(ctx context.Context, trials []faults.Trial) error {
 // Scanned tells the gateway what a trial's shopper holds in hand.
 func (c *Client) Scanned(ctx context.Context, scan proxy.Scan) error {
 	return c.call(ctx, http.MethodPost, "/scanned", scan, nil)
+}
+
+// Addresses are where the gateway listens, as it sees itself.
+func (c *Client) Addresses(ctx context.Context) (Addresses, error) {
+	var addresses Addresses
+	return addresses, c.call(ctx, http.MethodGet, "/addresses", nil, &addresses)
 }
 
 // TakeTurn asks for a trial's turn to begin a payment; false if another has it.

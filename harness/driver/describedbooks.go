@@ -22,7 +22,7 @@ func (d *Described) Books(ctx context.Context) (Books, error) {
 	if err != nil {
 		return Books{}, fmt.Errorf("read the merchant's books: %w", err)
 	}
-	said, result := d.judgedBooks(described.Call, request)
+	said, result := d.judged(described.Call, maxBooks, func() (*http.Response, error) { return d.past(request) })
 	if result.Outcome != journal.OK {
 		return Books{}, fmt.Errorf("read the merchant's books: %s", result.Reason)
 	}
@@ -35,10 +35,6 @@ func (d *Described) Books(ctx context.Context) (Books, error) {
 		return Books{}, fmt.Errorf("read the merchant's books: %w", said.err)
 	}
 	return Books{Raw: []byte(said.vars["text"].(string)), Entries: b.entries}, nil
-}
-
-func (d *Described) judgedBooks(call manifest.Call, request *http.Request) (*answer, Result) {
-	return d.judged(call, func() (*http.Response, error) { return d.past(request) })
 }
 
 // onlyProvider is whose every payment is, where the merchant has one provider.
