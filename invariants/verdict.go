@@ -18,10 +18,13 @@ import (
 
 // Verdict is the conclusion about a run, as verdict.json holds it.
 type Verdict struct {
-	Run         string  `json:"run"`
-	Scenario    string  `json:"scenario"`
-	Seed        uint64  `json:"seed"`
-	Environment string  `json:"environment"`
+	Run         string `json:"run"`
+	Scenario    string `json:"scenario"`
+	Seed        uint64 `json:"seed"`
+	Environment string `json:"environment"`
+	// Merchant is the name of a merchant that a manifest describes; "" for the
+	// reference merchant.
+	Merchant    string  `json:"merchant,omitempty"`
 	MerchantBug string  `json:"merchantBug,omitempty"`
 	Outcome     Outcome `json:"outcome"`
 	// Reasons say why the outcome is inconclusive, or would be.

@@ -84,6 +84,9 @@ func (p *printer) verdict(v invariants.Verdict) {
 	}
 	p.line(p.paint(strong+";"+colour, strings.ToUpper(word)) + "  " + gist(v))
 	about := fmt.Sprintf("%s  seed %d  %s", Clean(v.Scenario), v.Seed, Clean(v.Environment))
+	if v.Merchant != "" {
+		about += "  " + Clean(v.Merchant)
+	}
 	if v.MerchantBug != "" {
 		about += "  merchant bug " + Clean(v.MerchantBug)
 	}
@@ -184,7 +187,7 @@ func (p *printer) counts(v invariants.Verdict) {
 	c := v.Counts
 	p.blank()
 	p.line(fmt.Sprintf("trials    %d planned, %d begun, %d at rest", c.Planned, c.Begun, c.Rested))
-	p.line(fmt.Sprintf("messages  %d, %d of them given to no trial", c.Messages, c.Unattributed))
+	p.line(fmt.Sprintf("messages  %d, %d of them given to no trial%s", c.Messages, c.Unattributed, attributed(c)))
 	p.line(fmt.Sprintf("payments  %s, %s", counted(c.Captures, "capture"), counted(c.Refunds, "refund")))
 	p.line(fmt.Sprintf("pins      %d of %d required fired, %d of %d optional", v.Pins.RequiredFired, v.Pins.Required,
 		v.Pins.OptionalFired, v.Pins.Optional))
@@ -208,4 +211,13 @@ func wrap(text string, width int) []string {
 		line, length = line+word, length+size
 	}
 	return append(lines, line)
+}
+
+// attributed is the share of messages that were given to a trial, where that is
+// not all of them.
+func attributed(c invariants.Counts) string {
+	if c.Unattributed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.2f %% were)", 100*float64(c.Messages-c.Unattributed)/float64(c.Messages))
 }

@@ -71,6 +71,9 @@ func (s *survey) incidentHead(text *bytes.Buffer, lead invariants.Finding) {
 		"> charged. Orders, references and amounts below exist in that run only.\n\n")
 	fmt.Fprintf(text, "| | |\n| --- | --- |\n| run | %s |\n| scenario | %s, seed %s |\n| environment | %s |\n", code(v.Run), code(v.Scenario),
 		code(fmt.Sprint(v.Seed)), markdown(v.Environment))
+	if v.Merchant != "" {
+		fmt.Fprintf(text, "| merchant | %s |\n", code(v.Merchant))
+	}
 	if v.MerchantBug != "" {
 		fmt.Fprintf(text, "| merchant bug switched on | %s |\n", code(v.MerchantBug))
 	}

@@ -110,7 +110,7 @@ func (s *survey) runSuite() junitSuite {
 	}
 	return junitSuite{Name: "run", Cases: []junitCase{whole}, Properties: &junitProperties{[]junitProperty{
 		{"run", Clean(v.Run)}, {"scenario", Clean(v.Scenario)}, {"seed", fmt.Sprint(v.Seed)},
-		{"environment", Clean(v.Environment)}, {"merchant-bug", Clean(v.MerchantBug)}, {"verdict", Clean(string(v.Outcome))}}}}
+		{"environment", Clean(v.Environment)}, {"merchant", Clean(v.Merchant)}, {"merchant-bug", Clean(v.MerchantBug)}, {"verdict", Clean(string(v.Outcome))}}}}
 }
 
 // partSuite has a case per invariant, also for those that are not applicable:

@@ -24,6 +24,9 @@ func summary(s *survey) ([]byte, error) {
 	mark := map[string]string{"held": "🟢", "violated": "🔴", "inconclusive": "🟡"}[tone]
 	fmt.Fprintf(&text, "## %s payquake: %s\n\n%s\n\n", mark, word, markdown(sentenceCase(gist(v))))
 	fmt.Fprintf(&text, "Scenario %s, seed %s, %s", code(v.Scenario), code(fmt.Sprint(v.Seed)), markdown(v.Environment))
+	if v.Merchant != "" {
+		fmt.Fprintf(&text, ", merchant %s", code(v.Merchant))
+	}
 	if v.MerchantBug != "" {
 		fmt.Fprintf(&text, ", merchant bug %s", code(v.MerchantBug))
 	}
