@@ -206,9 +206,20 @@ func (s *Session) awaitMerchant(ctx context.Context) error {
 			}
 		}
 		if waited := s.setting.Clock.Wait(ctx, 10*time.Millisecond); waited != nil {
-			return fmt.Errorf("the merchant %w (what it said is in %s): %w", environment.ErrNotUp, s.setting.Topology.Logs, err)
+			return s.notReady(err)
 		}
 	}
+}
+
+// notReady says which promise of whom was not kept.
+func (s *Session) notReady(last error) error {
+	logs := s.setting.Topology.Logs
+	described := s.setting.Topology.Merchant.Described
+	if described == nil {
+		return fmt.Errorf("the merchant %w (what it said is in %s): %w", environment.ErrNotUp, logs, last)
+	}
+	return fmt.Errorf("the merchant %w: %s: merchant.ready: GET %s was not answered with success within %s (merchant.patience); what the merchant said is in %s: %w",
+		environment.ErrNotUp, described.Path, described.Merchant.Ready, described.Merchant.Patience, logs, last)
 }
 
 // stage records a stage of the run.

@@ -12,7 +12,9 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,4 +204,14 @@ func lastWords(log string) string {
 		lines[i] = "  " + document.Clip(strconv.QuoteToGraphic(line)[1:max(1, len(strconv.QuoteToGraphic(line))-1)])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// isThere fails if the program that starts a merchant cannot be found.
+func isThere(merchant manifest.Merchant) error {
+	program := merchant.Command[0]
+	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+		program = filepath.Join(merchant.Directory, program)
+	}
+	_, err := exec.LookPath(program)
+	return err
 }

@@ -144,6 +144,9 @@ func (l *local) linkTo(name payment.ProviderName) string {
 // describedProcess is the merchant of a manifest, whose calls to other machines
 // are led to the gateway.
 func (l *local) describedProcess(described manifest.Manifest) (process, error) {
+	if err := isThere(described.Merchant); err != nil {
+		return process{}, fmt.Errorf("%s: merchant.command: %w", described.Path, err)
+	}
 	at := l.gateway.Addresses()
 	file := func(name, text string) (string, error) {
 		kept := filepath.Join(l.folder, name)
@@ -237,6 +240,9 @@ func (l *local) Start(ctx context.Context, role string) error {
 		return nil
 	}
 	started, err := startChild(l.process, filepath.Join(l.topology.Logs, "merchant.log"))
+	if described := l.topology.Merchant.Described; err != nil && described != nil {
+		return fmt.Errorf("%s: merchant.command: %w", described.Path, err)
+	}
 	if err != nil {
 		return fmt.Errorf("start merchant: %w", err)
 	}
