@@ -105,7 +105,7 @@ func examineCommand(merchant *subject) []checkup {
 	}
 	program := command[0]
 	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-		program = filepath.Join(merchant.described.Merchant.Directory, program)
+		program, _ = filepath.Abs(filepath.Join(merchant.described.Merchant.Directory, program)) // or it is not found
 	}
 	if found, err := exec.LookPath(program); err != nil {
 		return []checkup{{"merchant", bad, "the program " + command[0] + " is not found", "install it, or correct merchant.command"}}

@@ -210,7 +210,11 @@ func lastWords(log string) string {
 func isThere(merchant manifest.Merchant) error {
 	program := merchant.Command[0]
 	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-		program = filepath.Join(merchant.Directory, program)
+		absolute, err := filepath.Abs(filepath.Join(merchant.Directory, program))
+		if err != nil {
+			return err
+		}
+		program = absolute
 	}
 	_, err := exec.LookPath(program)
 	return err

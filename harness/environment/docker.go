@@ -87,7 +87,10 @@ func OpenDocker(ctx context.Context, topology Topology, tell func(string)) (_ En
 	if err = d.openContainers(ctx, image); err != nil {
 		return nil, err
 	}
-	return d, d.connect(ctx)
+	if err = d.connect(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.openDescribed(ctx)
 }
 
 func (d *docker) openNetworks(ctx context.Context) (err error) {
@@ -115,11 +118,7 @@ func (d *docker) openContainers(ctx context.Context, image string) error {
 		name := string(provider.Name())
 		errs = append(errs, add(name, d.providerConfig(provider), "role", "provider", "--config", configPath))
 	}
-	if d.topology.Merchant.Described != nil {
-		request, err := d.describedMerchant(ctx)
-		requests["merchant"] = request
-		errs = append(errs, err)
-	} else {
+	if d.topology.Merchant.Described == nil {
 		shop, err := shopConfig(d.topology, d.merchantReach())
 		errs = append(errs, err, add("merchant", shop, "role", "merchant", "--config", configPath))
 	}
@@ -129,20 +128,35 @@ func (d *docker) openContainers(ctx context.Context, image string) error {
 	d.extendGateway(requests)
 	group, ctx := errgroup.WithContext(ctx)
 	for role, request := range requests {
-		group.Go(func() error {
-			started, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{ContainerRequest: request, Started: true})
-			if started != nil {
-				d.mu.Lock()
-				d.containers[role] = started.GetContainerID()
-				d.mu.Unlock()
-			}
-			if err != nil {
-				return fmt.Errorf("start container %s: %w", role, err)
-			}
-			return nil
-		})
+		group.Go(func() error { return d.startContainer(ctx, role, request) })
 	}
 	return group.Wait()
+}
+
+// openDescribed starts a merchant that is not ours last: it may call its providers
+// at once, and need not be patient with them.
+func (d *docker) openDescribed(ctx context.Context) error {
+	if d.topology.Merchant.Described == nil {
+		return nil
+	}
+	request, err := d.describedMerchant(ctx)
+	if err != nil {
+		return fmt.Errorf("configure the merchant's container: %w", err)
+	}
+	return d.startContainer(ctx, "merchant", request)
+}
+
+func (d *docker) startContainer(ctx context.Context, role string, request testcontainers.ContainerRequest) error {
+	started, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{ContainerRequest: request, Started: true})
+	if started != nil {
+		d.mu.Lock()
+		d.containers[role] = started.GetContainerID()
+		d.mu.Unlock()
+	}
+	if err != nil {
+		return fmt.Errorf("start container %s: %w", role, err)
+	}
+	return nil
 }
 
 // configPath and trustPath are where a container finds its configuration and

@@ -1,0 +1,36 @@
+// The caller is a merchant that sells nothing: it calls hosts by the names that
+// stand in its source, says what came of it, and then answers that it is ready.
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	client := &http.Client{Timeout: 5 * time.Second}
+	for _, url := range []string{"https://api.mch.weixin.qq.com/v3/certificates", "https://openapi.alipay.com/gateway.do",
+		"https://gateway.95516.com/gateway/api/queryTrans.do", "https://elsewhere.example/"} {
+		answer, err := client.Get(url)
+		if err != nil {
+			fmt.Println(url, "failed:", err)
+			continue
+		}
+		answer.Body.Close()
+		fmt.Println(url, answer.Status)
+	}
+	for _, address := range []string{"1.1.1.1:443", "8.8.8.8:53"} {
+		conn, err := net.DialTimeout("tcp", address, 2*time.Second)
+		if err == nil {
+			conn.Close()
+			fmt.Println("dialled", address)
+			continue
+		}
+		fmt.Println("no way to", address)
+	}
+	http.HandleFunc("/up", func(http.ResponseWriter, *http.Request) {})
+	fmt.Println(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
+}
