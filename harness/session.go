@@ -80,7 +80,7 @@ func (s Setting) startUp() time.Duration {
 	switch {
 	case described == nil:
 		return usual
-	case described.Merchant.Build != nil:
+	case described.Merchant.Build != nil || described.Merchant.Prepare != "":
 		return usual + build + described.Merchant.Patience
 	default:
 		return usual + described.Merchant.Patience

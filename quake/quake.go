@@ -12,9 +12,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +43,7 @@ type Options struct {
 	Setenv map[string]string
 	// Seed decides what is left to chance; 1 if 0.
 	Seed uint64
-	// Results is the folder for the run folder; the test's own if "".
+	// Results is the folder for the run folder; payquake-results in the test's if "".
 	Results string
 	// Program is the payquake binary; "" has the go tool build it, once for each
 	// module version.
@@ -72,7 +74,7 @@ func Open(t testing.TB, options Options) *Session {
 		options.Environment = "auto"
 	}
 	if options.Results == "" {
-		options.Results = t.TempDir()
+		options.Results = "payquake-results"
 	}
 	read, err := manifest.Load(options.Manifest, scenarios.DefaultSystems())
 	if err != nil {
@@ -86,7 +88,7 @@ func Open(t testing.TB, options Options) *Session {
 	}
 	s := &Session{t: t, options: options}
 	s.setting, err = setup.Setting(read.Name, options.Seed, setup.Choices{Environment: options.Environment, Results: options.Results,
-		Program: options.Program, Manifest: &read, Repeat: func(folder journal.Folder) string { return options.Program + " repro " + string(folder) }})
+		Program: options.Program, Manifest: &read, Repeat: options.repeat})
 	if err != nil {
 		t.Fatalf("payquake: %v", err)
 	}
@@ -96,6 +98,19 @@ func Open(t testing.TB, options Options) *Session {
 	}
 	t.Cleanup(func() { _ = s.close() }) // whoever wants to know asks for the verdict
 	return s
+}
+
+// repeat is the command that repeats a finding. What the test set beside the
+// manifest is set again.
+func (o Options) repeat(folder journal.Folder) string {
+	words := []string{o.Program, "repro", string(folder)}
+	if len(o.Setenv) > 0 {
+		words = append([]string{"env"}, words...)
+		for _, name := range slices.Sorted(maps.Keys(o.Setenv)) {
+			words = slices.Insert(words, 1, name+"="+o.Setenv[name])
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Endpoint is the base URL of a provider's link, for a merchant that is told one.

@@ -116,7 +116,7 @@ func examineCommand(merchant *subject) []checkup {
 
 func examineEngine(ctx context.Context, merchant *subject) []checkup {
 	err := environment.EngineAnswers(ctx)
-	needed := merchant.described != nil && (merchant.described.Merchant.Image != "" || merchant.described.Merchant.Build != nil)
+	needed := merchant.described != nil && !merchant.described.Merchant.AsProcess()
 	switch {
 	case err != nil && needed:
 		return []checkup{{"engine", bad, err.Error(), "start Docker, or give merchant.command: in the manifest"}}

@@ -61,12 +61,12 @@ func meaningOf(merchant *subject) (validated, error) {
 	described := merchant.described
 	said := validated{Manifest: described.Path, Merchant: described.Name, Catalogue: len(described.Goods), Suite: map[string]int{}}
 	switch how := described.Merchant; {
+	case how.Command != nil && how.AsContainer():
+		said.Starts = "the process " + strings.Join(how.Command, " ") + ", or " + containerOf(how)
 	case how.Command != nil:
 		said.Starts = "the process " + strings.Join(how.Command, " ")
-	case how.Build != nil:
-		said.Starts = "a container built in " + how.Build.Context
-	case how.Image != "":
-		said.Starts = "a container of " + how.Image
+	case how.AsContainer():
+		said.Starts = containerOf(how)
 	default:
 		said.Starts = "nothing: it runs at " + how.URL
 	}
@@ -102,6 +102,13 @@ func meaningOf(merchant *subject) (validated, error) {
 		}
 	}
 	return said, nil
+}
+
+func containerOf(how manifest.Merchant) string {
+	if how.Build != nil {
+		return "a container built in " + how.Build.Context
+	}
+	return "a container of " + how.Image
 }
 
 func printValidated(out io.Writer, said validated) error {

@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	_ "embed" // preload
@@ -204,6 +205,19 @@ func lastWords(log string) string {
 		lines[i] = "  " + document.Clip(strconv.QuoteToGraphic(line)[1:max(1, len(strconv.QuoteToGraphic(line))-1)])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// prepare does what a manifest wants done before the merchant is started.
+func prepare(ctx context.Context, described manifest.Manifest) error {
+	if described.Merchant.Prepare == "" {
+		return nil
+	}
+	command := exec.CommandContext(ctx, "/bin/sh", "-c", described.Merchant.Prepare)
+	command.Dir = described.Merchant.Directory
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: merchant.prepare: %w\n%s", described.Path, err, said)
+	}
+	return nil
 }
 
 // isThere fails if the program that starts a merchant cannot be found.

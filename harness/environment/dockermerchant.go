@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path"
 	"strconv"
 	"strings"
@@ -23,6 +22,9 @@ const settingsFolder = "/payquake"
 // would send through a proxy goes there too.
 func (d *docker) describedMerchant(ctx context.Context) (testcontainers.ContainerRequest, error) {
 	described := d.topology.Merchant.Described.Merchant
+	if err := prepare(ctx, *d.topology.Merchant.Described); err != nil {
+		return testcontainers.ContainerRequest{}, err
+	}
 	image := described.Image
 	if described.Build != nil {
 		built, err := d.buildMerchant(ctx)
@@ -68,13 +70,6 @@ func (d *docker) hostOf(name payment.ProviderName) string {
 // buildMerchant makes the merchant's image as its manifest says.
 func (d *docker) buildMerchant(ctx context.Context) (string, error) {
 	build := d.topology.Merchant.Described.Merchant.Build
-	if build.Prepare != "" {
-		prepare := exec.CommandContext(ctx, "/bin/sh", "-c", build.Prepare)
-		prepare.Dir = build.Context
-		if said, err := prepare.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("merchant.build.prepare (%s): %w\n%s", build.Prepare, err, said)
-		}
-	}
 	tag, err := d.provider.BuildImage(ctx, &testcontainers.ContainerRequest{FromDockerfile: testcontainers.FromDockerfile{
 		Context: build.Context, Dockerfile: build.Dockerfile, Repo: "payquake-merchant", Tag: tagOf(d.topology.Merchant.Described.Name), KeepImage: true}})
 	if err != nil {

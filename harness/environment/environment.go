@@ -71,8 +71,8 @@ var (
 // docker when an engine answers and local else. The reason for local is told.
 func Open(ctx context.Context, name string, topology Topology, tell func(string)) (Environment, error) {
 	described := topology.Merchant.Described
-	onlyLocal := described != nil && (described.Merchant.Command != nil || described.Merchant.URL != "")
-	onlyDocker := described != nil && (described.Merchant.Image != "" || described.Merchant.Build != nil)
+	onlyLocal := described != nil && !described.Merchant.AsContainer()
+	onlyDocker := described != nil && !described.Merchant.AsProcess()
 	switch name {
 	case "docker":
 		if onlyLocal {

@@ -107,6 +107,9 @@ func (l *local) openMerchant(ctx context.Context) error {
 	}
 	l.shopAt = address
 	if described != nil {
+		if err := prepare(ctx, *described); err != nil {
+			return err
+		}
 		l.process, err = l.describedProcess(*described)
 	} else {
 		l.process, err = l.referenceProcess()

@@ -31,9 +31,11 @@ type Manifest struct {
 	Driver Driver
 }
 
-// Merchant says how the merchant is started, and where it is reached. Exactly one
-// of Command, Image, Build and URL is set.
+// Merchant says how the merchant is started, and where it is reached: as a process
+// (Command), as a container (Image or Build), as either, or not at all (URL).
 type Merchant struct {
+	// Prepare is run by the shell, in Directory, before it is started or built.
+	Prepare string
 	// Command starts it as a process, in Directory.
 	Command   []string
 	Directory string
@@ -62,8 +64,6 @@ type Merchant struct {
 type Build struct {
 	Context    string // the folder that is sent to the engine
 	Dockerfile string // in it
-	// Prepare is run in the context first, by the shell.
-	Prepare string
 }
 
 // Setting is an environment variable.
@@ -78,6 +78,13 @@ type Provider struct {
 	Mode    string           // how both know each other's keys; "" for the usual way
 	Methods []payment.Method // the ways to pay that the merchant offers with it
 }
+
+// AsProcess and AsContainer report in which environments there can be the merchant:
+// local, and docker.
+func (m Merchant) AsProcess() bool { return m.Command != nil || m.URL != "" }
+
+// AsContainer is the other half of AsProcess.
+func (m Merchant) AsContainer() bool { return m.Image != "" || m.Build != nil }
 
 // Stoppable reports whether payquake may stop and start the merchant.
 func (m Merchant) Stoppable() bool { return m.URL == "" }

@@ -65,11 +65,14 @@ func starters() []string { return []string{"command", "build", "image", "url"} }
 
 func (r *reader) merchant(n document.Node, providers []Provider) Merchant {
 	m := Merchant{Port: 8080, Ready: "/", Patience: 30 * time.Second, PublicURL: "https://shop.example"}
-	values := r.Fields("merchant", n, append(starters(), "directory", "port", "environment", "ready", "patience", "longestTimer", "publicURL"))
+	values := r.Fields("merchant", n, append(starters(), "prepare", "directory", "port", "environment", "ready", "patience", "longestTimer", "publicURL"))
 	if values == nil {
 		return m
 	}
 	r.starter(&m, values)
+	if n, given := values["prepare"]; given {
+		m.Prepare = r.Text("merchant.prepare", n)
+	}
 	m.Directory = r.path("merchant.directory", values["directory"], true)
 	if n, given := values["port"]; given {
 		m.Port = r.Positive("merchant.port", n, false, "a port is from 1 to 65535")
@@ -102,7 +105,7 @@ func (r *reader) merchant(n document.Node, providers []Provider) Merchant {
 	return m
 }
 
-// starter reads the one way in which the merchant is had.
+// starter reads in which ways there is the merchant.
 func (r *reader) starter(m *Merchant, values map[string]document.Node) {
 	var given []string
 	for _, key := range starters() {
@@ -116,12 +119,20 @@ func (r *reader) starter(m *Merchant, values map[string]document.Node) {
 	case len(given) == 0:
 		r.Add("merchant", "nothing says how to start the merchant: give one of command:, build:, image: or url:")
 		return
-	case len(given) > 1:
-		r.Addf("merchant."+given[1], "a run has one merchant: give %s: or %s:, not both", given[0], given[1])
+	case len(given) > 1 && !slices.Equal(given, []string{"command", "build"}) && !slices.Equal(given, []string{"command", "image"}):
+		r.Addf("merchant."+given[1], "a run has one merchant: give %s: or %s:, not both (command: may stand beside build: or image:, for the two environments)",
+			given[0], given[1])
 		return
 	}
-	at, n := "merchant."+given[0], values[given[0]]
-	switch given[0] {
+	for _, key := range given {
+		r.way(m, key, values[key])
+	}
+}
+
+// way reads one way to have the merchant.
+func (r *reader) way(m *Merchant, key string, n document.Node) {
+	at := "merchant." + key
+	switch key {
 	case "command":
 		m.Command = r.texts(at, n)
 		if n.Kind == document.Scalar {
@@ -136,13 +147,10 @@ func (r *reader) starter(m *Merchant, values map[string]document.Node) {
 		}
 	case "build":
 		m.Build = &Build{Dockerfile: "Dockerfile"}
-		values := r.Fields(at, n, []string{"context", "dockerfile", "prepare"})
+		values := r.Fields(at, n, []string{"context", "dockerfile"})
 		m.Build.Context = r.path(at+".context", values["context"], true)
 		if n, given := values["dockerfile"]; given {
 			m.Build.Dockerfile = r.Text(at+".dockerfile", n)
-		}
-		if n, given := values["prepare"]; given {
-			m.Build.Prepare = r.Text(at+".prepare", n)
 		}
 		if _, err := os.Stat(filepath.Join(m.Build.Context, m.Build.Dockerfile)); err != nil {
 			r.Addf(at, "there is no %s in %s", m.Build.Dockerfile, m.Build.Context)

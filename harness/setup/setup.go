@@ -83,6 +83,9 @@ func describe(header *journal.Header, described *manifest.Manifest) {
 	}
 	books := described.Driver.Books
 	header.Merchant, header.Manifest = described.Name, described.Path
+	if absolute, err := filepath.Abs(described.Path); err == nil { // it is read again from anywhere
+		header.Manifest = absolute
+	}
 	header.LongestTimer = faults.Duration(described.Merchant.LongestTimer)
 	header.Capabilities = journal.Capabilities{Books: books != nil || described.Driver.Command != nil, HandOver: books != nil && books.HandedOver != nil}
 }
