@@ -51,7 +51,26 @@ func Compile(s Scenario, systems Systems, seed uint64) (Plan, error) {
 		return Plan{}, err
 	}
 	plan.Batches = batches
+	if systems.Stranger {
+		for i := range plan.Parts {
+			plan.Parts[i].Expect = plan.certain(plan.Parts[i])
+		}
+	}
 	return plan, nil
+}
+
+// certain leaves of what is expected of a stranger the faults that a required pin
+// has: whether others fire is for its habits to decide.
+func (p Plan) certain(part Part) []Expectation {
+	required := map[string]bool{}
+	for _, batch := range p.Batches {
+		for _, trial := range batch.Trials {
+			for _, pin := range trial.Pins {
+				required[pin.Fault] = required[pin.Fault] || pin.Required && trial.Scenario == part.Scenario
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(part.Expect), func(e Expectation) bool { return e.What == FaultFired && !required[e.Fault] })
 }
 
 // possible leaves of what is expected what these trials have pins for.
