@@ -4,7 +4,7 @@ import re
 
 def fen(yuan):
     """12.34 and 12.3 and 12 are 1234, 1230 and 1200; anything else is a ValueError."""
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,2})?", yuan):
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", yuan):
         raise ValueError(f"{yuan!r} is no amount in yuan")
     whole, _, cents = yuan.partition(".")
     return int(whole) * 100 + int((cents + "00")[:2])

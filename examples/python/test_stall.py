@@ -1,5 +1,6 @@
 """python3 -m unittest: what can be wrong without anybody calling."""
 import os
+import pathlib
 import subprocess
 import tempfile
 import unittest
@@ -67,7 +68,7 @@ class Signatures(unittest.TestCase):
             key, certificate = (os.path.join(folder, name) for name in ("key.pem", "cert.pem"))
             subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
                             "-subj", "/C=CN/O=Test/CN=stall", "-days", "2"], check=True, capture_output=True)
-            pem = open(certificate).read()
+            pem = pathlib.Path(certificate).read_text()
             client = alipay.Client("app", key, pem, pem, pem, "https://stall.example", 1)
             text = alipay.string_to_sign({"b": "2", "a": "茶", "empty": ""})
             self.assertEqual(text, "a=茶&b=2")
