@@ -11,6 +11,8 @@ need "Docker engine" '"${BIN:-bin/payquake}" clean' "container tests are left ou
 need "Chromium" 'command -v chromium || command -v chromium-browser || command -v google-chrome' "browser tests are left out"
 need "OpenSSL" 'command -v openssl' "signatures are checked by Go alone"
 need "xmllint" 'command -v xmllint' "XML is checked by Go alone"
+need "Python 3" 'command -v python3' "the example in Python is left out"
+need "Node.js" 'command -v node' "the example in Node.js is left out"
 need "PostgreSQL" 'ls /usr/lib/postgresql/*/bin/initdb || command -v initdb' "the merchant is tested on SQLite alone"
 if [ "$missing" = 1 ] && [ "${PAYQUAKE_REQUIRE_TOOLS:-}" = 1 ]; then
   echo "PAYQUAKE_REQUIRE_TOOLS is set: missing tools are an error"
