@@ -15,6 +15,7 @@ import (
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
+	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -70,11 +71,47 @@ func Load(folder journal.Folder) (*Evidence, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("load %s: %w", folder, err)
 	}
+	e.adopt()
 	if err := journal.ReadSpans(folder, e.AddSpan); err != nil {
 		e.tracesDamaged = err.Error()
 		e.Damage = append(e.Damage, journal.Damage{What: err.Error()})
 	}
 	return e, nil
+}
+
+// adopt gives messages that belonged to nobody when they came to the trial whose
+// payment they were about, once that is known: a merchant that was killed before
+// it began a payment asks for it first.
+func (e *Evidence) adopt() {
+	owners := map[payment.MerchantReference]*Trial{}
+	own := func(reference payment.MerchantReference, trial *Trial) {
+		if other, known := owners[reference]; known && other != trial {
+			trial = nil // told of two, it is nobody's
+		}
+		if reference != "" {
+			owners[reference] = trial
+		}
+	}
+	for _, trial := range e.Trials {
+		for _, record := range trial.Messages {
+			own(record.Message.Sent.MerchantReference, trial)
+		}
+		for _, record := range trial.MerchantBook {
+			own(record.Entry.MerchantReference, trial)
+		}
+	}
+	e.Unattributed = slices.DeleteFunc(e.Unattributed, func(record journal.Record) bool {
+		trial := owners[record.Message.Sent.MerchantReference]
+		if trial == nil || record.Message.Attribution != journal.Unattributed {
+			return false
+		}
+		message := *record.Message
+		message.Attribution = journal.Afterwards
+		record.Trial, record.Message = trial.ID, &message
+		trial.Messages = append(trial.Messages, record)
+		slices.SortStableFunc(trial.Messages, func(a, b journal.Record) int { return a.At.Compare(b.At) })
+		return true
+	})
 }
 
 // NewEvidence is the evidence of a plan of which nothing is known yet.

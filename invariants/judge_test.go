@@ -295,6 +295,40 @@ func TestEvidence_Unattributed(t *testing.T) {
 	require.Equal(t, before+1, counts.Messages)
 }
 
+// TestLoad_AdoptsWhatIsKnownLater: a killed merchant asks for a payment of which
+// nobody has heard. Once its reference is known, from another message or from its
+// books, the question is the trial's; what stays unknown, or is told of two
+// trials, is nobody's.
+func TestLoad_AdoptsWhatIsKnownLater(t *testing.T) {
+	s := paidRun()
+	asks := func(reference payment.MerchantReference) {
+		s.trial = ""
+		s.add(journal.Gateway, journal.Record{Message: &journal.Message{ID: "query-" + string(reference), Link: "merchant->wechatpay",
+			Operation: faults.Query, Leg: faults.RequestLeg, Fate: journal.Passed, Attribution: journal.Unattributed,
+			Sent: journal.Facts{Operation: faults.Query, MerchantReference: reference, Signature: journal.SignatureValid}}})
+		s.trial = "t1"
+	}
+	asks("p1")
+	asks("p9")
+	folder := journal.Folder(t.TempDir())
+	s.ends().save(t, folder)
+	e, err := invariants.Load(folder)
+	require.NoError(t, err)
+	require.Len(t, e.Unattributed, 1)
+	trial, _ := e.Find("t1")
+	adopted := 0
+	for _, record := range trial.Messages {
+		if record.Message.Attribution == journal.Afterwards {
+			adopted++
+			require.Equal(t, payment.MerchantReference("p1"), record.Message.Sent.MerchantReference)
+		}
+	}
+	require.Equal(t, 1, adopted)
+	v := invariants.Judge(e)
+	require.Equal(t, invariants.Held, v.Outcome, v.Reasons)
+	require.Equal(t, 1, v.Counts.Unattributed)
+}
+
 // TestTrial_UntoldOrder: an order whose shopper was never told of it is known
 // by its key, with the total that was confirmed and the call that asked for it.
 func TestTrial_UntoldOrder(t *testing.T) {

@@ -173,10 +173,14 @@ type Attribution string
 
 // The ways of attribution, best first. Unattributed messages have no trial.
 const (
-	ByReference  Attribution = "reference"
-	ByTrace      Attribution = "trace"
-	ByAmount     Attribution = "amount"
-	ByHeader     Attribution = "header" // a provider's delivery names its trial to the gateway
+	ByReference Attribution = "reference"
+	ByTrace     Attribution = "trace"
+	ByAmount    Attribution = "amount"
+	ByHeader    Attribution = "header" // a provider's delivery names its trial to the gateway
+	// Afterwards: at the time nobody knew; another message, or the merchant's books
+	// at rest, told whose reference it was. Records say Unattributed; evidence says
+	// this.
+	Afterwards   Attribution = "afterwards"
 	Unattributed Attribution = "unattributed"
 )
 
