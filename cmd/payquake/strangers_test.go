@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,6 +74,10 @@ func TestStranger_ReachesTheRealNames(t *testing.T) {
 			require.Regexp(t, `https://openapi\.alipay\.com\S* 200`, string(log))
 			require.Regexp(t, `https://gateway\.95516\.com\S* [0-9]{3}`, string(log))
 			require.Regexp(t, `https://elsewhere\.example/ failed: .*Forbidden`, string(log))
+			if !strings.Contains(result.err, "by proxy variables alone") { // namespaces are allowed here
+				require.Regexp(t, `directly https://api\.mch\.weixin\.qq\.com\S* 401`, string(log))
+				require.Contains(t, string(log), "directly https://elsewhere.example/ failed")
+			}
 			if environment == "docker" {
 				require.Contains(t, string(log), "no way to 1.1.1.1:443")
 				require.Contains(t, string(log), "no way to 8.8.8.8:53")

@@ -22,6 +22,16 @@ func main() {
 		answer.Body.Close()
 		fmt.Println(url, answer.Status)
 	}
+	deaf := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}} // that knows no proxy
+	for _, url := range []string{"https://api.mch.weixin.qq.com/v3/certificates", "https://elsewhere.example/"} {
+		answer, err := deaf.Get(url)
+		if err != nil {
+			fmt.Println("directly", url, "failed:", err)
+			continue
+		}
+		answer.Body.Close()
+		fmt.Println("directly", url, answer.Status)
+	}
 	for _, address := range []string{"1.1.1.1:443", "8.8.8.8:53"} {
 		conn, err := net.DialTimeout("tcp", address, 2*time.Second)
 		if err == nil {
