@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,12 +139,15 @@ func (s *Session) drive() (driver.Merchant, error) {
 		}, shopperPatience), nil
 	}
 	byTemplates := driver.NewDescribed(*described, s.env.ShopLink(), past.Send, shopperPatience)
+	run := s.setting.Topology.Run
+	mark := run[strings.LastIndex(run, "-")+1:]
+	byTemplates.Mark(mark)
 	if described.Driver.Command == nil {
 		return byTemplates, nil
 	}
 	base, token := past.Reach()
 	return driver.NewCommand(driver.CommandPlan{Command: described.Driver.Command, Folder: described.Folder, Links: s.env.ShopLink(),
-		Past: base, Token: token, Ready: byTemplates.Ready, Patience: shopperPatience, Log: filepath.Join(s.setting.Topology.Logs, "driver.log")})
+		Past: base, Token: token, Ready: byTemplates.Ready, Patience: shopperPatience, Mark: mark, Log: filepath.Join(s.setting.Topology.Logs, "driver.log")})
 }
 
 // endDriver ends the program that drives the merchant, if one does.

@@ -218,6 +218,9 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 			return shellWord(os.Args[0]) + " repro " + shellWord(string(folder))
 		},
 	})
+	if errors.Is(err, setup.ErrNoKeys) || errors.Is(err, setup.ErrOldKeys) {
+		err = usageError{fmt.Errorf("%s: merchant.keys: %w", c.described.Path, err)}
+	}
 	if errors.Is(err, setup.ErrNoFolder) {
 		err = usageError{fmt.Errorf("--results: %w", err)}
 	}

@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,4 +88,61 @@ func TestStranger_ReachesTheRealNames(t *testing.T) {
 			require.Equal(t, before, systemTrust(t))
 		})
 	}
+}
+
+// TestStranger_RunsAlready: a merchant that payquake did not start was started with
+// the variables that payquake keys printed. It is put through the same scenario
+// twice; the second run is not confused by the orders of the first.
+func TestStranger_RunsAlready(t *testing.T) {
+	folder := t.TempDir()
+	shop := filepath.Join(folder, "shop")
+	build := exec.Command("go", "build", "-o", shop, "../../examples/go")
+	said, err := build.CombinedOutput()
+	require.NoError(t, err, string(said))
+
+	made := payquakeIn(t, folder, "keys", "--provider", "wechatpay", "--json")
+	require.Equal(t, 0, made.code, made.err)
+	var given map[string]string
+	require.NoError(t, json.Unmarshal([]byte(made.out), &given))
+	port := freePort(t)
+	running := exec.Command(shop)
+	running.Env = append(os.Environ(), "PORT="+port, "DATA="+folder, "PUBLIC_URL=https://shop.example",
+		"WECHAT_MCHID="+given["WECHATPAY_MCHID"], "WECHAT_APPID="+given["WECHATPAY_APPID"], "WECHAT_SERIAL="+given["WECHATPAY_SERIAL"],
+		"WECHAT_KEY_FILE="+given["WECHATPAY_PRIVATE_KEY_FILE"], "WECHAT_APIV3_KEY="+given["WECHATPAY_API_V3_KEY"],
+		"WECHAT_PUBLIC_KEY_ID="+given["WECHATPAY_PUBLIC_KEY_ID"], "WECHAT_PUBLIC_KEY_FILE="+given["WECHATPAY_PUBLIC_KEY_FILE"])
+	for name, value := range given {
+		running.Env = append(running.Env, name+"="+value)
+	}
+	require.NoError(t, running.Start())
+	t.Cleanup(func() {
+		_ = running.Process.Kill()
+		_ = running.Wait()
+	})
+
+	described, err := os.ReadFile("../../examples/go/payquake.yaml")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(described), "\nproviders:")
+	require.True(t, found)
+	text := "name: runs-already\nmerchant:\n  url: http://127.0.0.1:" + port + "\n  keys: payquake-keys\n  ready: /healthz\n  longestTimer: 4s\nproviders:" + rest
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "payquake.yaml"), []byte(text), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "few.yaml"), []byte("name: few\nload: {trials: 6}\nshoppers: [pay, pay-then-refund]\nexpect: [{captures: 6}]\n"), 0o644))
+	for range 2 {
+		result := conclusive(t, folder, "run", "./few.yaml")
+		require.Equal(t, 0, result.code, "%s\n%s", result.out, result.err)
+		require.Equal(t, "local", result.verdict.Environment)
+		require.GreaterOrEqual(t, result.verdict.Counts.Captures, 6)
+	}
+	require.NoError(t, os.Remove(filepath.Join(folder, "payquake-keys", "payquake-keys.json")))
+	without := payquakeIn(t, folder, "run", "./few.yaml")
+	require.Equal(t, 5, without.code)
+	require.Contains(t, without.err, "payquake.yaml: merchant.keys: there are no keys")
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, errors.Join(err, listener.Close()))
+	return port
 }

@@ -88,9 +88,14 @@ type CommandPlan struct {
 	Ready func(context.Context) error
 	// Patience is how long a shopper waits for an answer.
 	Patience time.Duration
+	// Mark is put behind all keys, and taken off again: a merchant that outlives its
+	// run would else meet its old orders.
+	Mark string
 	// Log is where the program's complaints go.
 	Log string
 }
+
+func (p CommandPlan) mark() mark { return mark(p.Mark) }
 
 // NewCommand starts a command driver.
 func NewCommand(plan CommandPlan) (*Command, error) {
@@ -191,7 +196,7 @@ func (c *Command) linked(ctx context.Context, trial faults.Trial, operation faul
 	ctx, cancel := context.WithTimeout(ctx, c.plan.Patience)
 	defer cancel()
 	answer := c.ask(ctx, call)
-	return answer, answer.result()
+	return answer, c.result(answer)
 }
 
 // direct is a call past the links.
@@ -203,8 +208,11 @@ func (c *Command) direct(ctx context.Context, call asked) said {
 	return c.ask(ctx, call)
 }
 
-func (s said) result() Result {
+func (c *Command) result(s said) Result {
 	result := Result{Reason: printable(s.Reason), OrderID: s.Order, Code: s.Code, Payments: s.Payments, Refunds: s.Refunds}
+	for i := range result.Payments {
+		result.Payments[i].Key = c.plan.mark().off(result.Payments[i].Key)
+	}
 	switch s.Outcome {
 	case "ok":
 		result.Outcome = journal.OK
@@ -216,7 +224,7 @@ func (s said) result() Result {
 
 // Place implements Merchant.
 func (c *Command) Place(ctx context.Context, trial faults.Trial, order Order) Result {
-	call := asked{Call: "place", Key: order.Key, Shopper: order.Shopper, Total: order.Total.Minor}
+	call := asked{Call: "place", Key: c.plan.mark().on(order.Key), Shopper: order.Shopper, Total: order.Total.Minor}
 	for _, line := range order.Lines {
 		call.Lines = append(call.Lines, askedLine{line.Product, line.Name, line.Quantity, line.Price.Minor})
 	}
@@ -236,7 +244,7 @@ func (c *Command) PlaceBasket(context.Context, faults.Trial, Basket) Result {
 
 // Start implements Merchant.
 func (c *Command) Start(ctx context.Context, trial faults.Trial, start Start) Result {
-	answer, result := c.linked(ctx, trial, faults.Start, asked{Call: "start", Order: start.OrderID, Key: start.Key,
+	answer, result := c.linked(ctx, trial, faults.Start, asked{Call: "start", Order: start.OrderID, Key: c.plan.mark().on(start.Key),
 		Provider: string(start.Provider), Method: string(start.Method), Barcode: start.Barcode, Payer: start.ShopperID})
 	result.OrderID, result.Payment = start.OrderID, payment.State(answer.State)
 	return result
@@ -252,14 +260,14 @@ func (c *Command) Read(ctx context.Context, trial faults.Trial, orderID string) 
 // Observe implements Merchant.
 func (c *Command) Observe(ctx context.Context, orderID string) Result {
 	answer := c.direct(ctx, asked{Call: "read", Order: orderID})
-	result := answer.result()
+	result := c.result(answer)
 	result.OrderID, result.Order = orderID, payment.OrderState(answer.State)
 	return result
 }
 
 // Refund implements Merchant.
 func (c *Command) Refund(ctx context.Context, trial faults.Trial, refund Refund) Result {
-	answer, result := c.linked(ctx, trial, faults.AskRefund, asked{Call: "refund", Order: refund.OrderID, Key: refund.RequestID, Amount: refund.Amount.Minor})
+	answer, result := c.linked(ctx, trial, faults.AskRefund, asked{Call: "refund", Order: refund.OrderID, Key: c.plan.mark().on(refund.RequestID), Amount: refund.Amount.Minor})
 	result.OrderID, result.Refund = refund.OrderID, payment.RefundState(answer.State)
 	return result
 }
@@ -276,7 +284,9 @@ func (c *Command) Books(ctx context.Context) (Books, error) {
 		return Books{}, fmt.Errorf("read the merchant's books: %w", err)
 	}
 	for i := range answer.Books {
-		answer.Books[i].Owner = "merchant"
+		entry := &answer.Books[i]
+		entry.Owner = "merchant"
+		entry.OrderKey, entry.RequestID = c.plan.mark().off(entry.OrderKey), c.plan.mark().off(entry.RequestID)
 	}
 	return Books{Raw: raw, Entries: answer.Books}, nil
 }

@@ -44,7 +44,7 @@ func drive() {
 		case "start":
 			said["state"], said["code"] = "pending", fmt.Sprint(asked["provider"], "/", asked["method"], "/", asked["headers"].(map[string]any)["Payquake-Trial"])
 		case "read":
-			said["state"], said["payments"], said["refunds"] = "paid", []any{map[string]any{"key": "s", "state": "captured", "code": asked["link"]}}, []any{"done"}
+			said["state"], said["payments"], said["refunds"] = "paid", []any{map[string]any{"key": "s.run1", "state": "captured", "code": asked["link"]}}, []any{"done"}
 		case "refund":
 			said["outcome"], said["reason"] = "failed", fmt.Sprint("no \x1b[31m", asked["amount"])
 		case "books":
@@ -70,7 +70,7 @@ func drive() {
 func command(t *testing.T) *driver.Command {
 	t.Helper()
 	c, err := driver.NewCommand(driver.CommandPlan{Command: []string{os.Args[0], "drive"}, Folder: t.TempDir(), Links: "http://link", Past: "http://past",
-		Token: http.Header{"Secret": {"token"}}, Ready: func(context.Context) error { return nil }, Patience: 500 * time.Millisecond,
+		Token: http.Header{"Secret": {"token"}}, Ready: func(context.Context) error { return nil }, Patience: 500 * time.Millisecond, Mark: "run1",
 		Log: filepath.Join(t.TempDir(), "driver.log")})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -88,7 +88,7 @@ func TestCommand_Speaks(t *testing.T) {
 	ctx := t.Context()
 	require.NoError(t, c.Ready(ctx))
 	placed := c.Place(ctx, "t1", driver.Order{Key: "k1", Total: payment.Fen(1), Lines: []scenarios.Line{{Name: "tea", Quantity: 1, Price: payment.Fen(1)}}})
-	require.Equal(t, driver.Result{Outcome: journal.OK, OrderID: "k1 at http://link", Order: payment.OrderOpen}, placed)
+	require.Equal(t, driver.Result{Outcome: journal.OK, OrderID: "k1.run1 at http://link", Order: payment.OrderOpen}, placed)
 	started := c.Start(ctx, "t1", driver.Start{OrderID: "1", Key: "s", Provider: "alipay", Method: payment.MethodCode})
 	require.Equal(t, driver.Result{Outcome: journal.OK, OrderID: "1", Payment: payment.Pending, Code: "alipay/code/t1"}, started)
 	page := driver.Result{Outcome: journal.OK, OrderID: "1", Order: payment.OrderPaid, Refunds: []payment.RefundState{payment.RefundDone}}

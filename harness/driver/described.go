@@ -24,6 +24,7 @@ import (
 // Described drives a merchant whose API a manifest describes.
 type Described struct {
 	manifest manifest.Manifest
+	mark     mark
 	links    string
 	past     func(*http.Request) (*http.Response, error)
 	patience time.Duration
@@ -41,6 +42,29 @@ type session struct {
 	err    error
 }
 
+// mark tells the keys of one run from those of others, which a merchant may still
+// know: the same plan again would else meet its own old orders.
+type mark string
+
+// on marks a key.
+func (m mark) on(key string) string {
+	if m == "" || key == "" {
+		return key
+	}
+	return key + "." + string(m)
+}
+
+// off takes the mark off a key; one of another run is returned as it is.
+func (m mark) off(key string) string {
+	if m == "" {
+		return key
+	}
+	return strings.TrimSuffix(key, "."+string(m))
+}
+
+// Mark has all keys marked, for a merchant that outlives its run.
+func (d *Described) Mark(run string) { d.mark = mark(run) }
+
 // NewDescribed drives the merchant of a manifest behind a link. Past sends a
 // request to the merchant past the links; the URL's path is all that counts.
 // Patience is how long a shopper waits for an answer.
@@ -55,7 +79,7 @@ func NewDescribed(m manifest.Manifest, links string, past func(*http.Request) (*
 
 // Place implements Merchant.
 func (d *Described) Place(ctx context.Context, trial faults.Trial, order Order) Result {
-	vars := manifest.Vars{"key": order.Key, "shopper": order.Shopper, "total": order.Total.Minor}
+	vars := manifest.Vars{"key": d.mark.on(order.Key), "shopper": order.Shopper, "total": order.Total.Minor}
 	lines := make([]any, len(order.Lines))
 	for i, line := range order.Lines {
 		lines[i] = manifest.Vars{"product": line.Product, "name": line.Name, "quantity": line.Quantity, "price": line.Price.Minor}
@@ -88,7 +112,7 @@ func (d *Described) PlaceBasket(context.Context, faults.Trial, Basket) Result {
 // Start implements Merchant.
 func (d *Described) Start(ctx context.Context, trial faults.Trial, start Start) Result {
 	shopper := d.shopper(start.OrderID)
-	vars := manifest.Vars{"key": start.Key, "shopper": shopper, "order": start.OrderID, "provider": string(start.Provider),
+	vars := manifest.Vars{"key": d.mark.on(start.Key), "shopper": shopper, "order": start.OrderID, "provider": string(start.Provider),
 		"method": string(start.Method), "barcode": start.Barcode, "payer": start.ShopperID}
 	said, result := d.linked(ctx, errand{trial, faults.Start, shopper}, d.manifest.Driver.Start, vars)
 	result.OrderID = start.OrderID
@@ -129,7 +153,7 @@ func (d *Described) page(said *answer, orderID string, result Result) Result {
 	words := d.manifest.Driver.Words
 	take := d.manifest.Driver.Read.Take
 	said.each(take.Payments, func(item *answer) {
-		shown := PagePayment{Key: item.text("key"), Code: item.text("code")}
+		shown := PagePayment{Key: d.mark.off(item.text("key")), Code: item.text("code")}
 		if word := item.text("state"); word != "" {
 			shown.State = meaning(item, words.Payment, word, "payment")
 		}
@@ -158,7 +182,7 @@ func (d *Described) Refund(ctx context.Context, trial faults.Trial, refund Refun
 	}
 	shopper := d.shopper(refund.OrderID)
 	said, result := d.linked(ctx, errand{trial, faults.AskRefund, shopper}, *d.manifest.Driver.Refund,
-		manifest.Vars{"key": refund.RequestID, "order": refund.OrderID, "shopper": shopper, "amount": refund.Amount.Minor})
+		manifest.Vars{"key": d.mark.on(refund.RequestID), "order": refund.OrderID, "shopper": shopper, "amount": refund.Amount.Minor})
 	result.OrderID = refund.OrderID
 	if word := said.text("state"); result.Outcome == journal.OK && word != "" {
 		result.Refund = meaning(said, d.manifest.Driver.Words.Refund, word, "refund")

@@ -25,7 +25,7 @@ import (
 // stall is a merchant with words and shapes of its own, as a manifest describes it.
 const stall = `
 name: stall
-merchant: {url: "http://127.0.0.1:1", longestTimer: 1s, ready: /up}
+merchant: {url: "http://127.0.0.1:1", keys: keys, longestTimer: 1s, ready: /up}
 providers: [alipay]
 driver:
   login:
@@ -78,7 +78,9 @@ func described(t *testing.T, serve http.HandlerFunc) *driver.Described {
 		sent.URL.Scheme, sent.URL.Host = at.Scheme, at.Host
 		return server.Client().Transport.RoundTrip(sent)
 	}
-	return driver.NewDescribed(m, server.URL, past, 300*time.Millisecond)
+	d := driver.NewDescribed(m, server.URL, past, 300*time.Millisecond)
+	d.Mark("run1")
+	return d
 }
 
 func answerJSON(w http.ResponseWriter, value any) {
@@ -101,20 +103,20 @@ func TestDescribed_SpeaksAsTheManifestSays(t *testing.T) {
 			answerJSON(w, map[string]any{"token": fmt.Sprint("of ", body["user"])})
 		case "POST /orders":
 			require.NoError(t, r.ParseForm())
-			require.Equal(t, url.Values{"what": {"tea"}, "many": {"2"}, "price": {"25.60"}, "key": {"k1"}}, r.PostForm)
+			require.Equal(t, url.Values{"what": {"tea"}, "many": {"2"}, "price": {"25.60"}, "key": {"k1.run1"}}, r.PostForm)
 			answerJSON(w, map[string]any{"order": map[string]any{"no": 17, "status": "N"}})
 		case "POST /orders/17/pay":
 			require.Equal(t, "alipay", r.URL.Query().Get("via"))
 			answerJSON(w, map[string]any{"status": "W", "qr": "code-1"})
 		case "GET /orders/17":
-			answerJSON(w, map[string]any{"status": "P", "pays": []any{map[string]any{"ref": "s1", "status": "P", "qr": "code-1"}},
+			answerJSON(w, map[string]any{"status": "P", "pays": []any{map[string]any{"ref": "s1.run1", "status": "P", "qr": "code-1"}},
 				"backs": []any{map[string]any{"ref": "r1", "status": "W"}}})
 		case "POST /orders/17/back":
 			require.NoError(t, json.NewDecoder(r.Body).Decode(&body))
-			require.Equal(t, map[string]any{"ref": "r1", "sum": "0.29"}, body)
+			require.Equal(t, map[string]any{"ref": "r1.run1", "sum": "0.29"}, body)
 			answerJSON(w, map[string]any{"status": "D"})
 		case "GET /books":
-			answerJSON(w, map[string]any{"orders": []any{map[string]any{"no": 17, "key": "k1", "status": "P", "sum": 25.6}},
+			answerJSON(w, map[string]any{"orders": []any{map[string]any{"no": 17, "key": "k1.run1", "status": "P", "sum": 25.6}},
 				"pays": []any{map[string]any{"order": 17, "no": "ref-1", "status": "P", "sum": "25.60"}}})
 		case "DELETE /orders", "GET /up":
 		default:

@@ -26,7 +26,7 @@ func (d *Described) Books(ctx context.Context) (Books, error) {
 	if result.Outcome != journal.OK {
 		return Books{}, fmt.Errorf("read the merchant's books: %s", result.Reason)
 	}
-	b := &bookkeeper{words: d.manifest.Driver.Words, provider: d.onlyProvider()}
+	b := &bookkeeper{mark: d.mark, words: d.manifest.Driver.Words, provider: d.onlyProvider()}
 	said.each(described.Orders, b.order)
 	said.each(described.Payments, b.payment)
 	said.each(described.Refunds, b.refund)
@@ -65,6 +65,7 @@ func (d *Described) pages(ctx context.Context) Books {
 
 // bookkeeper writes a described merchant's books in the journal's words.
 type bookkeeper struct {
+	mark     mark
 	words    manifest.Words
 	provider payment.ProviderName
 	entries  []journal.Entry
@@ -76,7 +77,7 @@ func (b *bookkeeper) add(entry journal.Entry) {
 }
 
 func (b *bookkeeper) order(item *answer) {
-	b.add(journal.Entry{Kind: journal.OrderEntry, OrderID: item.text("id"), OrderKey: item.text("key"),
+	b.add(journal.Entry{Kind: journal.OrderEntry, OrderID: item.text("id"), OrderKey: b.mark.off(item.text("key")),
 		State:  string(meaning(item, b.words.Order, item.text("state"), "order")),
 		Amount: item.money("total"), Refunded: item.money("refunded")})
 }
@@ -93,7 +94,7 @@ func (b *bookkeeper) payment(item *answer) {
 
 func (b *bookkeeper) refund(item *answer) {
 	b.add(journal.Entry{Kind: journal.RefundEntry, OrderID: item.text("order"), PaymentID: item.text("payment"), RefundID: item.text("id"),
-		RequestID: item.text("request"), RefundReference: payment.RefundReference(item.text("reference")),
+		RequestID: b.mark.off(item.text("request")), RefundReference: payment.RefundReference(item.text("reference")),
 		ProviderReference: payment.ProviderReference(item.text("theirs")),
 		State:             string(meaning(item, b.words.Refund, item.text("state"), "refund")), Amount: item.money("amount")})
 }

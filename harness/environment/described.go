@@ -233,3 +233,42 @@ func isThere(merchant manifest.Merchant) error {
 	_, err := exec.LookPath(program)
 	return err
 }
+
+// Variables are what a merchant that payquake does not start is to be started
+// with, for it to reach the gateway of a run at that port and to be known to the
+// providers: its credentials under names made of the provider's and the fact's,
+// those that are PEM as paths of files that are written into the folder.
+func Variables(providers []roles.ProviderConfig, authority roles.Authority, front int, folder string) (map[string]string, error) {
+	file := func(name, text string) (string, error) {
+		kept := filepath.Join(folder, name)
+		return kept, os.WriteFile(kept, []byte(text), 0o600)
+	}
+	preloaded, err := file("preload.cjs", preload)
+	if err != nil {
+		return nil, err
+	}
+	variables := map[string]string{}
+	if err := errors.Join(trust(variables, authority, file), detour(variables, fmt.Sprintf("127.0.0.1:%d", front), preloaded)); err != nil {
+		return nil, err
+	}
+	for _, provider := range providers {
+		facts, err := credentials(provider)
+		if err != nil {
+			return nil, err
+		}
+		for fact, value := range facts {
+			text, name := fmt.Sprint(value), manifest.VariableFor(provider.Name(), fact)
+			switch {
+			case text == "":
+				continue
+			case strings.HasPrefix(text, "-----BEGIN"):
+				if text, err = file(strings.ToLower(name)+".pem", text); err != nil {
+					return nil, err
+				}
+				name += "_FILE"
+			}
+			variables[name] = text
+		}
+	}
+	return variables, nil
+}

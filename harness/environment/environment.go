@@ -41,6 +41,7 @@ type Topology struct {
 	Token     string // of the control APIs
 	Providers []roles.ProviderConfig
 	Authority roles.Authority
+	Front     int // the port of the gateway's TLS and proxy, in the local environment; 0 for any
 	Merchant  MerchantSpec
 	// Program is the payquake binary, which plays every role.
 	Program string

@@ -67,7 +67,7 @@ func OpenLocal(ctx context.Context, topology Topology, tell func(string)) (_ Env
 
 func (l *local) openGateway(ctx context.Context) error {
 	gateway, err := roles.OpenGateway(ctx, roles.GatewayConfig{Run: l.topology.Run, Token: l.topology.Token,
-		Host: "127.0.0.1", Providers: l.topology.Providers, Authority: l.topology.Authority})
+		Host: "127.0.0.1", Front: l.topology.Front, Providers: l.topology.Providers, Authority: l.topology.Authority})
 	if err != nil {
 		return fmt.Errorf("start gateway: %w", err)
 	}

@@ -113,9 +113,14 @@ func settingsFor(provider payment.ProviderName) []SketchedField {
 		if isPEM(fact) {
 			value = "${file(" + string(provider) + "." + fact + ")}"
 		}
-		fields = append(fields, SketchedField{strings.ToUpper(string(provider) + "_" + snake(fact)), value})
+		fields = append(fields, SketchedField{VariableFor(provider, fact), value})
 	}
 	return fields
+}
+
+// VariableFor is the usual name of the variable for a fact.
+func VariableFor(provider payment.ProviderName, fact string) string {
+	return strings.ToUpper(string(provider) + "_" + snake(fact))
 }
 
 func isPEM(fact string) bool {

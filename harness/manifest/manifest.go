@@ -45,6 +45,9 @@ type Merchant struct {
 	Build *Build
 	// URL is where a merchant runs that payquake neither starts nor stops.
 	URL string
+	// Keys is the folder of the keys that such a merchant was given beforehand, as
+	// payquake keys makes them.
+	Keys string
 	// Port is where it listens in a container, whose address is its own.
 	Port int
 	// Environment is what it is given as variables, in the order of the file.

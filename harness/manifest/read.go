@@ -65,11 +65,12 @@ func starters() []string { return []string{"command", "build", "image", "url"} }
 
 func (r *reader) merchant(n document.Node, providers []Provider) Merchant {
 	m := Merchant{Port: 8080, Ready: "/", Patience: 30 * time.Second, PublicURL: "https://shop.example"}
-	values := r.Fields("merchant", n, append(starters(), "prepare", "directory", "port", "environment", "ready", "patience", "longestTimer", "publicURL"))
+	values := r.Fields("merchant", n, append(starters(), "keys", "prepare", "directory", "port", "environment", "ready", "patience", "longestTimer", "publicURL"))
 	if values == nil {
 		return m
 	}
 	r.starter(&m, values)
+	m.Keys = r.keys(values["keys"], m.URL != "")
 	if n, given := values["prepare"]; given {
 		m.Prepare = r.Text("merchant.prepare", n)
 	}
@@ -127,6 +128,26 @@ func (r *reader) starter(m *Merchant, values map[string]document.Node) {
 	for _, key := range given {
 		r.way(m, key, values[key])
 	}
+}
+
+// keys reads where the keys are of a merchant that runs already.
+func (r *reader) keys(n document.Node, running bool) string {
+	const at = "merchant.keys"
+	switch {
+	case n.Kind == document.Nothing && running:
+		r.Add("merchant.url", "a merchant that runs already was given its credentials beforehand: make some with payquake keys, and name their folder with keys:")
+		return ""
+	case n.Kind == document.Nothing:
+		return ""
+	case !running:
+		r.Add(at, "a merchant that payquake starts is given fresh keys by its environment:; keys: belongs to url:")
+		return ""
+	}
+	folder := r.Text(at, n)
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(r.folder, folder)
+	}
+	return folder
 }
 
 // way reads one way to have the merchant.
@@ -241,7 +262,7 @@ func (r *reader) provider(at string, known scenarios.Provider, n document.Node) 
 	}
 	values := r.Fields(at, n, []string{"mode", "methods"})
 	if n, given := values["mode"]; given {
-		provider.Mode = r.Word(at+".mode", "mode", n, modes()[known.Name])
+		provider.Mode = r.Word(at+".mode", "mode", n, Modes()[known.Name])
 	}
 	if n, given := values["methods"]; given {
 		provider.Methods = nil
@@ -257,8 +278,8 @@ func (r *reader) provider(at string, known scenarios.Provider, n document.Node) 
 	return provider
 }
 
-// modes are the ways in which a merchant and a provider know each other's keys.
-func modes() map[payment.ProviderName][]string {
+// Modes are the ways in which a merchant and a provider know each other's keys.
+func Modes() map[payment.ProviderName][]string {
 	return map[payment.ProviderName][]string{
 		"wechatpay": {"public-key", "certificate"}, "alipay": {"key", "certificate"}, "unionpay": {"certificate"},
 	}

@@ -50,15 +50,7 @@ func Setting(scenario string, seed uint64, choices Choices) (harness.Setting, er
 	if err != nil {
 		return harness.Setting{}, fmt.Errorf("%w: %w", ErrNoFolder, err)
 	}
-	keys := environment.Keys{Standard: choices.StandardKeys}
-	if choices.Manifest != nil {
-		keys.Wanted = choices.Manifest.Providers
-	}
-	providers, err := environment.FreshProviders(keys)
-	if err != nil {
-		return harness.Setting{}, err
-	}
-	authority, err := roles.NewAuthority(now)
+	keys, err := keysFor(choices)
 	if err != nil {
 		return harness.Setting{}, err
 	}
@@ -67,11 +59,28 @@ func Setting(scenario string, seed uint64, choices Choices) (harness.Setting, er
 	describe(&header, choices.Manifest)
 	return harness.Setting{
 		Environment: choices.Environment, Folder: folder, Clock: clock.System{}, Header: header,
-		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: providers,
-			Authority: authority, Program: choices.Program, Logs: folder.Path(journal.LogsFolder),
+		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: keys.Providers,
+			Authority: keys.Authority, Front: keys.Front, Program: choices.Program, Logs: folder.Path(journal.LogsFolder),
 			Merchant: environment.MerchantSpec{Described: choices.Manifest, Bug: choices.Bug,
 				Traced: choices.Traced && choices.Manifest == nil, Database: choices.Database, Timers: environment.RunTimers()}},
 	}, nil
+}
+
+// keysFor are fresh keys, or those that a merchant which runs already was given.
+func keysFor(choices Choices) (Keys, error) {
+	wanted := environment.Keys{Standard: choices.StandardKeys}
+	if choices.Manifest != nil {
+		wanted.Wanted = choices.Manifest.Providers
+		if choices.Manifest.Merchant.Keys != "" {
+			return LoadKeys(choices.Manifest.Merchant.Keys)
+		}
+	}
+	providers, err := environment.FreshProviders(wanted)
+	if err != nil {
+		return Keys{}, err
+	}
+	authority, err := roles.NewAuthority(clock.System{}.Now())
+	return Keys{Providers: providers, Authority: authority}, err
 }
 
 // describe completes a run's header with what the merchant provides.
