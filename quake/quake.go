@@ -128,7 +128,7 @@ func (s *Session) Endpoint(provider payment.ProviderName) string {
 // What is not possible with the merchant is left out, and said in the test's log.
 func (s *Session) Run(scenario string) {
 	s.t.Helper()
-	read, err := scenarios.Load(scenario, scenarios.DefaultSystems())
+	read, err := scenarios.Load(scenario, setup.Known(s.setting.Topology.Merchant.Described))
 	if err != nil {
 		s.t.Fatalf("payquake: %v", err)
 	}

@@ -150,6 +150,8 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 		return one(c.notified()), c.codes+c.later > 0 || c.notified()
 	case faults.RefundQuery, faults.NotifyRefund:
 		return 0, here > 0
+	case faults.Other: // of a service whose calls nobody can foretell
+		return 0, true
 	default:
 		return 0, false
 	}

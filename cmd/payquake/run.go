@@ -151,7 +151,7 @@ func (c *choice) define(command *cobra.Command) {
 
 // compile turns a scenario's name or file into a plan for a merchant.
 func (c *choice) compile(nameOrPath string, merchant *subject) (scenarios.Plan, error) {
-	systems := scenarios.DefaultSystems()
+	systems := setup.Known(merchant.described)
 	scenario, err := scenarios.Load(nameOrPath, systems)
 	if c.narrowed() && len(c.providers) == 0 {
 		return scenarios.Plan{}, usageError{errors.New("--provider names nobody; payquake list providers shows who there is")}

@@ -18,10 +18,13 @@ import (
 const callerManifest = `
 name: caller
 merchant:
-  %s
+  %[1]s
   ready: /up
   longestTimer: 300ms
-  environment: {HOST: "${host}", PORT: "${port}"}
+  environment: {HOST: "${host}", PORT: "${port}", LOYALTY: "${loyalty.url}", CACHE: "http://${cache.address}"}
+services:
+  loyalty: {%[1]s, ready: /up, environment: {ROLE: service, HOST: "${host}", PORT: "${port}"}}
+  cache: {%[1]s, protocol: tcp, environment: {ROLE: service, HOST: "${host}", PORT: "${port}"}}
 providers: [wechatpay, alipay, unionpay]
 driver:
   place: {post: /orders, take: {order: body.id}}
@@ -42,10 +45,11 @@ func systemTrust(t *testing.T) map[string]string {
 	return seen
 }
 
-// TestStranger_ReachesTheRealNames: a program with the providers' hosts in its
-// source reaches the mock ones, as a process and in a container; every other host
-// is refused and named in the report; from the run's network nothing else can be
-// dialled; and nothing of the machine is changed.
+// TestStranger_ReachesTheRealNames: a program reaches its own services over links
+// that payquake stands on, and by the hosts in its source the mock providers, as a
+// process and in a container; every other host is refused and named in the report;
+// from the run's network nothing else can be dialled; and nothing of the machine
+// is changed.
 func TestStranger_ReachesTheRealNames(t *testing.T) {
 	for environment, starts := range map[string]string{"local": "command: [./caller]", "docker": "build: {context: .}"} {
 		t.Run(environment, func(t *testing.T) {
@@ -73,6 +77,12 @@ func TestStranger_ReachesTheRealNames(t *testing.T) {
 			require.Contains(t, string(report), "elsewhere.example")
 			log, err := os.ReadFile(filepath.Join(result.folder, "logs", "merchant.log"))
 			require.NoError(t, err)
+			require.Contains(t, string(log), "LOYALTY 200 OK")
+			require.Contains(t, string(log), "CACHE 200 OK")
+			journal, err := os.ReadFile(filepath.Join(result.folder, "journal.jsonl"))
+			require.NoError(t, err)
+			require.Regexp(t, `merchant-(>|\\u003e)loyalty`, string(journal))
+			require.NotRegexp(t, `merchant-(>|\\u003e)cache`, string(journal), "it is bytes")
 			require.Regexp(t, `https://api\.mch\.weixin\.qq\.com\S* 401`, string(log))
 			require.Regexp(t, `https://openapi\.alipay\.com\S* 200`, string(log))
 			require.Regexp(t, `https://gateway\.95516\.com\S* [0-9]{3}`, string(log))

@@ -35,6 +35,7 @@ type surroundings struct {
 	data       string // a folder that outlives its restarts
 	spans      string // base URL of the receiver for its own spans
 	baseURL    func(payment.ProviderName) string
+	service    func(name string) string // host:port of the link to a service
 	// file keeps a text for the merchant and returns the path it finds it at.
 	file func(name, text string) (string, error)
 }
@@ -57,6 +58,13 @@ func settings(variables map[string]string, topology Topology, around surrounding
 		}
 		facts["baseURL"] = around.baseURL(provider.Name())
 		vars[string(provider.Name())] = facts
+	}
+	for _, service := range described.Services {
+		host, port, err := net.SplitHostPort(around.service(service.Name))
+		if err != nil {
+			return fmt.Errorf("link to %s: %w", service.Name, err)
+		}
+		vars[service.Name] = manifest.ServiceFacts(host, port)
 	}
 	for _, setting := range described.Merchant.Environment {
 		value, err := setting.Value.Text(vars)

@@ -90,6 +90,9 @@ func OpenDocker(ctx context.Context, topology Topology, tell func(string)) (_ En
 	if err = d.connect(ctx); err != nil {
 		return nil, err
 	}
+	if err = d.openServices(ctx); err != nil {
+		return nil, err
+	}
 	return d, d.openDescribed(ctx)
 }
 
@@ -207,7 +210,7 @@ func tcp(port int) string { return strconv.Itoa(port) + "/tcp" }
 
 func (d *docker) gatewayConfig() roles.GatewayConfig {
 	return roles.GatewayConfig{Run: d.topology.Run, Token: d.topology.Token, Control: controlPort, Front: frontPort,
-		FirstLink: firstLinkPort, Providers: d.topology.Providers, Authority: d.topology.Authority}
+		FirstLink: firstLinkPort, Providers: d.topology.Providers, Authority: d.topology.Authority, Services: d.topology.services()}
 }
 
 func (d *docker) shopLinkPort() int { return d.gatewayConfig().Port(roles.ShopLink) }

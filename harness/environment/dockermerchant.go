@@ -10,6 +10,8 @@ import (
 
 	"github.com/testcontainers/testcontainers-go"
 
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/harness/manifest"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -27,9 +29,9 @@ func (d *docker) describedMerchant(ctx context.Context) (testcontainers.Containe
 	}
 	image := described.Image
 	if described.Build != nil {
-		built, err := d.buildMerchant(ctx)
+		built, err := d.build(ctx, *described.Build, d.topology.Merchant.Described.Name)
 		if err != nil {
-			return testcontainers.ContainerRequest{}, err
+			return testcontainers.ContainerRequest{}, fmt.Errorf("merchant.build: %w", err)
 		}
 		image = built
 	} else if _, err := d.provider.Client().ImageInspect(ctx, image); err != nil {
@@ -50,6 +52,9 @@ func (d *docker) describedMerchant(ctx context.Context) (testcontainers.Containe
 	err := errors.Join(trust(variables, d.topology.Authority, file), settings(variables, d.topology, surroundings{
 		host: "0.0.0.0", port: strconv.Itoa(described.Port), data: "/data", spans: spans, file: file,
 		baseURL: func(name payment.ProviderName) string { return "https://" + d.hostOf(name) },
+		service: func(name string) string {
+			return fmt.Sprintf("gateway:%d", d.gatewayConfig().Port(faults.LinkBetween("merchant", name)))
+		},
 	}))
 	return testcontainers.ContainerRequest{
 		Image: image, Labels: ownLabels(d.topology.Run), Env: variables, Files: files,
@@ -67,15 +72,10 @@ func (d *docker) hostOf(name payment.ProviderName) string {
 	return ""
 }
 
-// buildMerchant makes the merchant's image as its manifest says.
-func (d *docker) buildMerchant(ctx context.Context) (string, error) {
-	build := d.topology.Merchant.Described.Merchant.Build
-	tag, err := d.provider.BuildImage(ctx, &testcontainers.ContainerRequest{FromDockerfile: testcontainers.FromDockerfile{
-		Context: build.Context, Dockerfile: build.Dockerfile, Repo: "payquake-merchant", Tag: tagOf(d.topology.Merchant.Described.Name), KeepImage: true}})
-	if err != nil {
-		return "", fmt.Errorf("merchant.build: %w", err)
-	}
-	return tag, nil
+// build makes an image as a manifest says.
+func (d *docker) build(ctx context.Context, build manifest.Build, name string) (string, error) {
+	return d.provider.BuildImage(ctx, &testcontainers.ContainerRequest{FromDockerfile: testcontainers.FromDockerfile{
+		Context: build.Context, Dockerfile: build.Dockerfile, Repo: "payquake-merchant", Tag: tagOf(name), KeepImage: true}})
 }
 
 // tagOf makes a name fit for an image's tag.

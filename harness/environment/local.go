@@ -34,6 +34,7 @@ type local struct {
 	watchdog  *watchdog
 	shopAt    string
 	process   process // that is the merchant
+	services  []*child
 
 	mu       sync.Mutex
 	merchant *child
@@ -57,7 +58,7 @@ func OpenLocal(ctx context.Context, topology Topology, tell func(string)) (_ Env
 	if err = l.watchdog.guardFolder(l.folder); err != nil {
 		return nil, err
 	}
-	for _, open := range []func(context.Context) error{l.openGateway, l.openProviders, l.openMerchant} {
+	for _, open := range []func(context.Context) error{l.openGateway, l.openProviders, l.openServices, l.openMerchant} {
 		if err = open(ctx); err != nil {
 			return nil, err
 		}
@@ -67,7 +68,8 @@ func OpenLocal(ctx context.Context, topology Topology, tell func(string)) (_ Env
 
 func (l *local) openGateway(ctx context.Context) error {
 	gateway, err := roles.OpenGateway(ctx, roles.GatewayConfig{Run: l.topology.Run, Token: l.topology.Token,
-		Host: "127.0.0.1", Front: l.topology.Front, Providers: l.topology.Providers, Authority: l.topology.Authority})
+		Host: "127.0.0.1", Front: l.topology.Front, Providers: l.topology.Providers, Authority: l.topology.Authority,
+		Services: l.topology.services()})
 	if err != nil {
 		return fmt.Errorf("start gateway: %w", err)
 	}
@@ -170,7 +172,8 @@ func (l *local) describedProcess(described manifest.Manifest) (process, error) {
 	variables := map[string]string{}
 	traced(variables, "http://"+at.Control)
 	if err := errors.Join(trust(variables, l.topology.Authority, file), detour(variables, at.Front, preloaded),
-		settings(variables, l.topology, surroundings{host: host, port: port, data: data, spans: "http://" + at.Control, baseURL: l.linkTo, file: file})); err != nil {
+		settings(variables, l.topology, surroundings{host: host, port: port, data: data, spans: "http://" + at.Control, baseURL: l.linkTo, file: file,
+			service: func(name string) string { return at.Links[faults.LinkBetween("merchant", name)] }})); err != nil {
 		return process{}, err
 	}
 	plain := process{command: described.Merchant.Command, folder: described.Merchant.Directory, environment: inherited(variables)}
@@ -271,6 +274,10 @@ func (l *local) Close(ctx context.Context) error {
 		errs = append(errs, provider.Close())
 		delete(l.providers, name)
 	}
+	for _, service := range l.services {
+		errs = append(errs, service.stop(ctx, faults.Killed))
+	}
+	l.services = nil
 	if l.gateway != nil {
 		errs = append(errs, l.gateway.Close())
 		l.gateway = nil

@@ -28,7 +28,7 @@ func Facts(provider payment.ProviderName) []string {
 }
 
 // settingVars are the variables of settings, with stand-ins for their values.
-func settingVars(providers []Provider) Vars {
+func settingVars(providers []Provider, services []Service) Vars {
 	vars := Vars{"port": "8080", "host": "127.0.0.1", "publicURL": "https://shop.example", "data": "/data",
 		"spans": "http://127.0.0.1:4318", "file": func(string) string { return "/file" }}
 	for _, provider := range providers {
@@ -38,7 +38,18 @@ func settingVars(providers []Provider) Vars {
 		}
 		vars[string(provider.Name)] = facts
 	}
+	for _, service := range services {
+		vars[service.Name] = ServiceFacts("127.0.0.1", "8080")
+	}
 	return vars
+}
+
+// serviceVars are the variables of a service's own settings.
+func serviceVars() Vars { return Vars{"port": "8080", "host": "127.0.0.1", "data": "/data"} }
+
+// ServiceFacts are what a merchant is told of a service: where its link is.
+func ServiceFacts(host, port string) Vars {
+	return Vars{"host": host, "port": port, "address": host + ":" + port, "url": "http://" + host + ":" + port}
 }
 
 // wholeNumber reads a bare whole number. Others stay texts: a float would lose

@@ -25,6 +25,7 @@ type Manifest struct {
 	Name      string // the merchant's
 	Merchant  Merchant
 	Providers []Provider
+	Services  []Service
 	// Goods are what the merchant sells, where it sells only what it lists; none
 	// means that it takes any price.
 	Goods  []scenarios.Good
@@ -67,6 +68,22 @@ type Merchant struct {
 type Build struct {
 	Context    string // the folder that is sent to the engine
 	Dockerfile string // in it
+}
+
+// Service is a system beside the providers that the merchant calls, through a link
+// of its own: a database, a cache, another team's API. Exactly one of Command,
+// Build, Image and Address is set, or Command beside one of the two in the middle.
+type Service struct {
+	Name        string
+	Command     []string
+	Directory   string
+	Build       *Build
+	Image       string
+	Address     string // host:port where it runs already
+	Port        int    // where it listens in its container
+	HTTP        bool   // else it is bytes that pass
+	Ready       string // the path that answers with success once it serves; "" for whoever accepts connections
+	Environment []Setting
 }
 
 // Setting is an environment variable.

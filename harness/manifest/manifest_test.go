@@ -69,13 +69,15 @@ func TestLoad(t *testing.T) {
 
 	values := map[string]string{}
 	vars := manifest.Vars{"port": "4711", "host": "127.0.0.1", "file": func(text string) string { return "/keys/" + text },
-		"alipay": manifest.Vars{"privateKey": "key", "appID": "2014"}}
+		"alipay":  manifest.Vars{"privateKey": "key", "appID": "2014"},
+		"loyalty": manifest.ServiceFacts("gateway", "7107"), "cache": manifest.ServiceFacts("gateway", "7108")}
 	for _, setting := range m.Merchant.Environment {
 		value, err := setting.Value.Text(vars)
 		require.NoError(t, err)
 		values[setting.Name] = value
 	}
-	require.Equal(t, map[string]string{"PORT": "4711", "LISTEN": "127.0.0.1:4711", "KEY_FILE": "/keys/key", "APP_ID": "2014", "GREETING": "costs ${1}"}, values)
+	require.Equal(t, map[string]string{"PORT": "4711", "LISTEN": "127.0.0.1:4711", "KEY_FILE": "/keys/key", "APP_ID": "2014", "GREETING": "costs ${1}",
+		"LOYALTY": "http://gateway:7107", "CACHE": "gateway:7108"}, values)
 
 	body, err := m.Driver.Start.JSON.Value(manifest.Vars{"key": "k", "provider": "alipay", "method": "code", "order": "1", "session": manifest.Vars{}})
 	require.NoError(t, err)
@@ -104,7 +106,16 @@ func TestSystems(t *testing.T) {
 	for _, link := range systems.Links {
 		links = append(links, link.Name)
 	}
-	require.Equal(t, []faults.Link{"shopper->merchant", "merchant->wechatpay", "wechatpay->merchant", "merchant->alipay", "alipay->merchant"}, links)
+	require.Equal(t, []faults.Link{"shopper->merchant", "merchant->wechatpay", "wechatpay->merchant", "merchant->alipay", "alipay->merchant", "merchant->loyalty"}, links)
+	hurt := "name: hurt\nload: {trials: 3}\nfaults:\n  - {fault: lost-answer, at: merchant->loyalty other#1 answer}\n"
+	scenario, err := scenarios.Parse("hurt.yaml", []byte(hurt), m.With(scenarios.DefaultSystems()))
+	require.NoError(t, err)
+	hurting, err := scenarios.Compile(scenario, systems, 1)
+	require.NoError(t, err)
+	require.Len(t, hurting.Batches[0].Trials[0].Pins, 1)
+	require.False(t, hurting.Batches[0].Trials[0].Pins[0].Required, "nobody can foretell what it calls")
+	_, err = scenarios.Parse("hurt.yaml", []byte(strings.Replace(hurt, "loyalty", "database", 1)), m.With(scenarios.DefaultSystems()))
+	require.ErrorContains(t, err, "merchant->database")
 	m.Driver.Refund = nil
 	suite, err := scenarios.Load("suite", scenarios.DefaultSystems())
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ type reader struct {
 
 func (r *reader) manifest(root document.Node) Manifest {
 	m := Manifest{Folder: r.folder}
-	values := r.Fields("", root, []string{"name", "merchant", "providers", "catalogue", "driver"})
+	values := r.Fields("", root, []string{"name", "merchant", "providers", "services", "catalogue", "driver"})
 	if values == nil {
 		return m
 	}
@@ -38,8 +38,11 @@ func (r *reader) manifest(root document.Node) Manifest {
 	if n, given := values["providers"]; given {
 		m.Providers = r.providers(n)
 	}
+	if n, given := values["services"]; given {
+		m.Services = r.services(n)
+	}
 	if n, given := values["merchant"]; given {
-		m.Merchant = r.merchant(n, m.Providers)
+		m.Merchant = r.merchant(n, settingVars(m.Providers, m.Services))
 	}
 	if n, given := values["catalogue"]; given {
 		m.Goods = r.goods(n)
@@ -63,7 +66,7 @@ func missing() map[string]string {
 // starters are the ways to have a merchant; one of them is used.
 func starters() []string { return []string{"command", "build", "image", "url"} }
 
-func (r *reader) merchant(n document.Node, providers []Provider) Merchant {
+func (r *reader) merchant(n document.Node, vars Vars) Merchant {
 	m := Merchant{Port: 8080, Ready: "/", Patience: 30 * time.Second, PublicURL: "https://shop.example"}
 	values := r.Fields("merchant", n, append(starters(), "keys", "prepare", "directory", "port", "environment", "ready", "patience", "longestTimer", "publicURL"))
 	if values == nil {
@@ -101,7 +104,7 @@ func (r *reader) merchant(n document.Node, providers []Provider) Merchant {
 		}
 	}
 	if n, given := values["environment"]; given {
-		m.Environment = r.environment(n, providers)
+		m.Environment = r.environment("merchant.environment", n, vars)
 	}
 	return m
 }
@@ -306,11 +309,10 @@ func (r *reader) goods(n document.Node) []scenarios.Good {
 }
 
 // environment reads variables.
-func (r *reader) environment(n document.Node, providers []Provider) []Setting {
+func (r *reader) environment(path string, n document.Node, vars Vars) []Setting {
 	var settings []Setting
-	vars := settingVars(providers)
-	for name, value := range r.ordered("merchant.environment", n) {
-		at := "merchant.environment." + name
+	for name, value := range r.ordered(path, n) {
+		at := document.Under(path, name)
 		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 			r.Addf(at, "%q cannot be the name of a variable", document.Clip(name))
 			continue
@@ -392,7 +394,7 @@ const secretPattern = `\b(privateKey|apiV3Key|apiV2Key|aesKey|secureKey)\b`
 // is computed once with stand-ins, so that a slip is told before anything starts.
 func (r *reader) compiled(at, text string, vars Vars) Expression {
 	problem := func(what string) { r.senseless(at, text, "in ${"+document.Clip(text)+"}: "+what, vars) }
-	_, settings := vars["publicURL"]
+	_, settings := vars["data"]
 	if name := regexp.MustCompile(secretPattern).FindString(text); name != "" && !settings {
 		problem("a shopper must not have the merchant's " + name + "; keys belong in merchant.environment")
 		return Expression{}

@@ -11,6 +11,7 @@ import (
 // payquake plays: its providers with the methods it offers, and the links that it
 // has.
 func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
+	all = m.With(all)
 	systems := scenarios.Systems{Stranger: true, Unstoppable: !m.Merchant.Stoppable(), Goods: m.Goods}
 	for _, link := range all.Links {
 		switch {
@@ -20,7 +21,7 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 				operations = slices.DeleteFunc(operations, func(o faults.Operation) bool { return o == faults.AskRefund })
 			}
 			systems.Links = append(systems.Links, scenarios.Link{Name: link.Name, Operations: operations})
-		case m.has(link.Name.From()) || m.has(link.Name.To()):
+		case m.has(link.Name.From()) || m.has(link.Name.To()) || m.serves(link.Name.To()):
 			systems.Links = append(systems.Links, link)
 		}
 	}
@@ -33,6 +34,23 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 		systems.Providers = append(systems.Providers, provider)
 	}
 	return systems
+}
+
+// With are all systems and those services whose messages are known: what scenarios
+// for this merchant may name.
+func (m Manifest) With(all scenarios.Systems) scenarios.Systems {
+	for _, service := range m.Services {
+		if service.HTTP {
+			all.Links = append(slices.Clone(all.Links), scenarios.Link{Name: faults.LinkBetween("merchant", service.Name),
+				Operations: []faults.Operation{faults.Other}})
+		}
+	}
+	return all
+}
+
+// serves reports whether a role is one of the merchant's services.
+func (m Manifest) serves(role string) bool {
+	return slices.ContainsFunc(m.Services, func(s Service) bool { return s.Name == role })
 }
 
 // has reports whether the merchant takes payments with a provider.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,13 +38,28 @@ type GatewayConfig struct {
 	FirstLink int              `json:"firstLink"`
 	Providers []ProviderConfig `json:"providers"`
 	Authority Authority        `json:"authority"`
+	// Services are what else the merchant calls.
+	Services []Service `json:"services,omitempty"`
 }
+
+// Service is a system beside the providers that the merchant calls through a link
+// of its own: over HTTP, so that its messages are known, or in bytes.
+type Service struct {
+	Name string `json:"name"`
+	HTTP bool   `json:"http"`
+}
+
+// Link is the merchant's link to the service.
+func (s Service) Link() faults.Link { return faults.LinkBetween("merchant", s.Name) }
 
 // Links lists the links that the gateway of these providers has.
 func (c GatewayConfig) Links() []faults.Link {
 	links := []faults.Link{ShopLink, FulfilmentLink}
 	for _, provider := range c.Providers {
 		links = append(links, callLink(provider.Name()), notifyLink(provider.Name()))
+	}
+	for _, service := range c.Services {
+		links = append(links, service.Link())
 	}
 	return links
 }
@@ -73,6 +89,7 @@ type Gateway struct {
 	tracing  *sdktrace.TracerProvider
 	register *proxy.Register
 	links    map[faults.Link]*proxy.Link
+	streams  map[faults.Link]*proxy.Stream
 	listens  map[faults.Link]string
 	front    *proxy.Front
 	tlsAt    string
@@ -87,7 +104,7 @@ type Gateway struct {
 // OpenGateway starts a gateway. Callees are made known later, by the harness.
 func OpenGateway(ctx context.Context, config GatewayConfig) (*Gateway, error) {
 	g := &Gateway{config: config, feed: journal.NewFeed(journal.Gateway), spool: telemetry.NewSpool(),
-		links: map[faults.Link]*proxy.Link{}, listens: map[faults.Link]string{}, callees: map[string]string{}}
+		links: map[faults.Link]*proxy.Link{}, streams: map[faults.Link]*proxy.Stream{}, listens: map[faults.Link]string{}, callees: map[string]string{}}
 	g.register = proxy.NewRegister(clock.System{}, g.feed)
 	tracing, err := telemetry.Tracing(ctx, "payquake-gateway", g.spool)
 	if err != nil {
@@ -117,11 +134,28 @@ func (g *Gateway) openLinks() error {
 		}
 		dialects[callLink(provider.Name())], dialects[notifyLink(provider.Name())] = dialect, dialect
 	}
+	own := map[faults.Link]bool{FulfilmentLink: true} // whose callee speaks no payment protocol
+	for _, service := range g.config.Services {
+		own[service.Link()] = true
+		if service.HTTP {
+			dialects[service.Link()] = shopDialect{usual: faults.Other}
+			continue
+		}
+		stream := &proxy.Stream{}
+		address, err := stream.Listen(net.JoinHostPort(g.config.Host, strconv.Itoa(g.config.Port(service.Link()))))
+		if err != nil {
+			return err
+		}
+		g.streams[service.Link()], g.listens[service.Link()] = stream, address
+	}
 	for _, name := range g.config.Links() {
+		if dialects[name] == nil {
+			continue // a stream
+		}
 		link := proxy.NewLink(proxy.Config{
 			Link: name, Dialect: dialects[name], Register: g.register, Tracer: g.tracing.Tracer("payquake/proxy"),
 			Clock: clock.System{}, CallerNamesTrial: name.From() != "merchant",
-			TellCallee: name.From() == "merchant" && name != FulfilmentLink, Forge: g.forgerFor(name),
+			TellCallee: name.From() == "merchant" && !own[name], Forge: g.forgerFor(name),
 		})
 		address, err := link.Listen(net.JoinHostPort(g.config.Host, strconv.Itoa(g.config.Port(name))))
 		if err != nil {
@@ -135,7 +169,7 @@ func (g *Gateway) openLinks() error {
 // forgerFor takes what is forged on a call link to the notify link beside it.
 func (g *Gateway) forgerFor(link faults.Link) func(context.Context, faults.Trial, *proxy.Request) {
 	back := faults.LinkBetween(link.To(), "merchant")
-	if link.From() != "merchant" || link == FulfilmentLink {
+	if link.From() != "merchant" || !slices.Contains(g.config.Links(), back) {
 		return nil
 	}
 	return func(_ context.Context, trial faults.Trial, forged *proxy.Request) {
@@ -274,6 +308,12 @@ func (g *Gateway) setCallee(c callee) error {
 			known = true
 		}
 	}
+	for name, stream := range g.streams {
+		if name.To() == c.Role {
+			stream.SetCallee(c.Wire)
+			known = true
+		}
+	}
 	if !known {
 		return fmt.Errorf("no link leads to role %q", c.Role)
 	}
@@ -320,11 +360,17 @@ func (g *Gateway) relay(w http.ResponseWriter, r *http.Request) {
 		out.SetURL(target)
 		out.Out.URL.Path = strings.TrimPrefix(r.URL.Path, "/relay/"+role)
 		out.Out.URL.RawPath = ""
-		if role == "merchant" {
+		if g.isTheirs(role) {
 			out.Out.Header.Del(tokenHeader)
 		}
 	}}
 	forward.ServeHTTP(w, r)
+}
+
+// isTheirs reports whether a role is the merchant or one of its services, who have
+// no business with the run's token.
+func (g *Gateway) isTheirs(role string) bool {
+	return role == "merchant" || slices.ContainsFunc(g.config.Services, func(s Service) bool { return s.Name == role })
 }
 
 // serveSpans returns the lines of spans after a number, as JSON.
@@ -365,6 +411,9 @@ func (g *Gateway) Close() error {
 	}
 	if g.names != nil {
 		errs = append(errs, g.names.close())
+	}
+	for _, stream := range g.streams {
+		errs = append(errs, stream.Close())
 	}
 	for _, link := range g.links {
 		link.Close()

@@ -99,6 +99,15 @@ func describe(header *journal.Header, described *manifest.Manifest) {
 	header.Capabilities = journal.Capabilities{Books: books != nil || described.Driver.Command != nil, HandOver: books != nil && books.HandedOver != nil}
 }
 
+// Known are the systems that a scenario for a merchant may name: all, and the
+// services of its own.
+func Known(described *manifest.Manifest) scenarios.Systems {
+	if described == nil {
+		return scenarios.DefaultSystems()
+	}
+	return described.With(scenarios.DefaultSystems())
+}
+
 // Fit leaves of a scenario what is possible with a merchant, nil for the reference
 // merchant, and says what is not. The systems are those to compile it with.
 func Fit(scenario scenarios.Scenario, described *manifest.Manifest) (fitting scenarios.Scenario, systems scenarios.Systems, left []string, err error) {

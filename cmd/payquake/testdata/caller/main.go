@@ -1,5 +1,6 @@
-// The caller is a merchant that sells nothing: it calls hosts by the names that
-// stand in its source, says what came of it, and then answers that it is ready.
+// The caller is a merchant that sells nothing: it calls its services, and hosts by
+// the names that stand in its source, says what came of it, and then answers that
+// it is ready. With ROLE=service it is one of its services.
 package main
 
 import (
@@ -11,6 +12,25 @@ import (
 )
 
 func main() {
+	http.HandleFunc("/up", func(http.ResponseWriter, *http.Request) {})
+	http.HandleFunc("/points", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "17 points") })
+	if os.Getenv("ROLE") != "service" {
+		call()
+	}
+	fmt.Println(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
+}
+
+// call calls everybody.
+func call() {
+	for _, name := range []string{"LOYALTY", "CACHE"} {
+		answer, err := http.Get(os.Getenv(name) + "/points")
+		if err != nil {
+			fmt.Println(name, "failed:", err)
+			continue
+		}
+		answer.Body.Close()
+		fmt.Println(name, answer.Status)
+	}
 	client := &http.Client{Timeout: 5 * time.Second}
 	for _, url := range []string{"https://api.mch.weixin.qq.com/v3/certificates", "https://openapi.alipay.com/gateway.do",
 		"https://gateway.95516.com/gateway/api/queryTrans.do", "https://elsewhere.example/"} {
@@ -41,6 +61,4 @@ func main() {
 		}
 		fmt.Println("no way to", address)
 	}
-	http.HandleFunc("/up", func(http.ResponseWriter, *http.Request) {})
-	fmt.Println(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
 }
