@@ -83,9 +83,11 @@ func (d *drafting) draft() (string, error) {
 	}
 	s := manifest.Sketch{Name: filepath.Base(folder), Command: strings.Fields(d.command), Image: d.image, URL: d.url}
 	if d.compose != "" {
-		if s, err = manifest.Compose(d.compose, d.service); err != nil {
+		composition, err := manifest.Compose(d.compose, d.service)
+		if err != nil {
 			return "", err
 		}
+		s.Name, s.Compose, s.Service = composition.Merchant.Name, d.compose, composition.Merchant.Name
 	}
 	if d.openapi != "" {
 		if s.Calls, err = manifest.OpenAPI(d.openapi); err != nil {

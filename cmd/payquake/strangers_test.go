@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -57,18 +58,8 @@ func TestStranger_ReachesTheRealNames(t *testing.T) {
 				engine(t)
 			}
 			before := systemTrust(t)
-			folder := t.TempDir()
-			build := exec.Command("go", "build", "-o", filepath.Join(folder, "caller"), "./testdata/caller")
-			build.Env = append(os.Environ(), "CGO_ENABLED=0")
-			said, err := build.CombinedOutput()
-			require.NoError(t, err, string(said))
-			for name, text := range map[string]string{
-				"payquake.yaml": fmt.Sprintf(callerManifest, starts),
-				"Dockerfile":    "FROM scratch\nCOPY caller /caller\nENTRYPOINT [\"/caller\"]\n",
-				"one.yaml":      "name: one\nload: {trials: 1}\nshoppers: [abandon]\n",
-			} {
-				require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
-			}
+			folder := callerFolder(t)
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "payquake.yaml"), []byte(fmt.Sprintf(callerManifest, starts)), 0o644))
 			result := payquakeIn(t, folder, "run", "./one.yaml", "--environment", environment)
 			require.Equal(t, 0, result.code, "%s\n%s", result.out, result.err)
 			require.Equal(t, []string{"elsewhere.example"}, result.verdict.RefusedHosts)
@@ -155,4 +146,56 @@ func freePort(t *testing.T) string {
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, errors.Join(err, listener.Close()))
 	return port
+}
+
+// composeFile has the caller with the services that it depends on, which it calls
+// by the names they have there.
+const composeFile = `
+services:
+  shop:
+    build: .
+    environment: {HOST: 0.0.0.0, PORT: "8000", LOYALTY: "http://loyalty:9001", CACHE: "http://cache:9002"}
+    ports: ["8000:8000"]
+    depends_on: [loyalty, cache]
+  loyalty: {build: ., environment: {ROLE: service, HOST: 0.0.0.0, PORT: "9001"}, expose: ["9001"]}
+  cache: {build: ., environment: {ROLE: service, HOST: 0.0.0.0, PORT: "${CACHE_PORT:-9002}"}, expose: ["9002"]}
+  unrelated: {image: nobody/none}
+`
+
+// TestStranger_OfAComposeFile: a merchant and what it depends on are started as
+// their compose file says, and reach each other by its names, through the gateway.
+func TestStranger_OfAComposeFile(t *testing.T) {
+	engine(t)
+	folder := callerFolder(t)
+	text := fmt.Sprintf(callerManifest, "compose: {file: compose.yml, service: shop}")
+	text = regexp.MustCompile("(?s)  environment: .*?providers:").ReplaceAllString(text, "providers:")
+	for name, text := range map[string]string{"payquake.yaml": text, "compose.yml": composeFile} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
+	}
+	result := payquakeIn(t, folder, "run", "./one.yaml")
+	require.Equal(t, 0, result.code, "%s\n%s", result.out, result.err)
+	log, err := os.ReadFile(filepath.Join(result.folder, "logs", "merchant.log"))
+	require.NoError(t, err)
+	require.Contains(t, string(log), "LOYALTY 200 OK")
+	require.Contains(t, string(log), "CACHE 200 OK")
+	require.Regexp(t, `https://api\.mch\.weixin\.qq\.com\S* 401`, string(log))
+	require.NoFileExists(t, filepath.Join(result.folder, "logs", "unrelated.log"))
+}
+
+// callerFolder holds the caller, an image of it, and a scenario that hardly asks
+// anything of it.
+func callerFolder(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	build := exec.Command("go", "build", "-o", filepath.Join(folder, "caller"), "./testdata/caller")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	said, err := build.CombinedOutput()
+	require.NoError(t, err, string(said))
+	for name, text := range map[string]string{
+		"Dockerfile": "FROM scratch\nCOPY caller /caller\nENTRYPOINT [\"/caller\"]\n",
+		"one.yaml":   "name: one\nload: {trials: 1}\nshoppers: [abandon]\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
+	}
+	return folder
 }

@@ -193,6 +193,9 @@ func (d *docker) extendGateway(requests map[string]testcontainers.ContainerReque
 	for _, provider := range d.topology.Providers {
 		names = append(names, provider.Hosts()...)
 	}
+	for _, service := range d.topology.services() {
+		names = append(names, service.Name)
+	}
 	request.Networks = []string{d.edge.Name, d.inner.Name}
 	request.NetworkAliases = map[string][]string{d.inner.Name: names}
 	ports := []string{tcp(controlPort), tcp(d.shopLinkPort())}

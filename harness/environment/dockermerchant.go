@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -37,7 +38,10 @@ func (d *docker) describedMerchant(ctx context.Context) (testcontainers.Containe
 	} else if _, err := d.provider.Client().ImageInspect(ctx, image); err != nil {
 		return testcontainers.ContainerRequest{}, fmt.Errorf("the engine has no image %q (payquake pulls none: docker pull it, or give merchant.build): %w", image, err)
 	}
-	variables := map[string]string{}
+	variables := maps.Clone(described.Given)
+	if variables == nil {
+		variables = map[string]string{}
+	}
 	var files []testcontainers.ContainerFile
 	file := func(name, text string) (string, error) {
 		kept := path.Join(settingsFolder, name)
@@ -57,7 +61,7 @@ func (d *docker) describedMerchant(ctx context.Context) (testcontainers.Containe
 		},
 	}))
 	return testcontainers.ContainerRequest{
-		Image: image, Labels: ownLabels(d.topology.Run), Env: variables, Files: files,
+		Image: image, Entrypoint: described.Entrypoint, Cmd: described.Arguments, Labels: ownLabels(d.topology.Run), Env: variables, Files: files,
 		Networks: []string{d.inner.Name}, NetworkAliases: map[string][]string{d.inner.Name: {"merchant"}},
 	}, err
 }

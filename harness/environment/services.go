@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -25,14 +26,32 @@ func (t Topology) services() []roles.Service {
 		return nil
 	}
 	for _, service := range t.Merchant.Described.Services {
-		services = append(services, roles.Service{Name: service.Name, HTTP: service.HTTP})
+		services = append(services, roles.Service{Name: service.Name, HTTP: service.HTTP, Port: portAt(service, t.Merchant.Described.Services)})
 	}
 	return services
 }
 
+// portAt is where the gateway's link to a service listens in containers: at the
+// service's own port, so that a merchant which calls it by its name alone finds it
+// there. Of two services with one port, none has it.
+func portAt(service manifest.Service, all []manifest.Service) int {
+	for _, other := range all {
+		if other.Name != service.Name && other.Port == service.Port {
+			return 0
+		}
+	}
+	if service.Port == frontPort || service.Port >= controlPort && service.Port < wirePort {
+		return 0
+	}
+	return service.Port
+}
+
 // variablesOf are the variables of a service's own settings.
 func variablesOf(service manifest.Service, host, port, data string) (map[string]string, error) {
-	variables := map[string]string{}
+	variables := maps.Clone(service.Given)
+	if variables == nil {
+		variables = map[string]string{}
+	}
 	for _, setting := range service.Environment {
 		value, err := setting.Value.Text(manifest.Vars{"host": host, "port": port, "data": data})
 		if err != nil {
@@ -156,7 +175,7 @@ func (d *docker) openServices(ctx context.Context) error {
 			return err
 		}
 		behind := service.Name + ".service"
-		if err := d.startContainer(ctx, service.Name, testcontainers.ContainerRequest{Image: image, Labels: ownLabels(d.topology.Run), Env: variables,
+		if err := d.startContainer(ctx, service.Name, testcontainers.ContainerRequest{Image: image, Entrypoint: service.Entrypoint, Cmd: service.Arguments, Labels: ownLabels(d.topology.Run), Env: variables,
 			Networks: []string{d.inner.Name}, NetworkAliases: map[string][]string{d.inner.Name: {behind}}}); err != nil {
 			return err
 		}

@@ -2,16 +2,11 @@ package manifest
 
 import (
 	_ "embed" // draft.tmpl
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/payquake/payquake/payment"
 )
@@ -20,14 +15,12 @@ import (
 type Sketch struct {
 	Name string
 	// One of these says how it is started.
-	Command []string
-	Image   string
-	Build   string // a folder with a Dockerfile
-	URL     string
-	Port    int
-	// Environment are variables that it is known to take.
-	Environment []string
-	Providers   []payment.ProviderName
+	Command   []string
+	Image     string
+	Compose   string // a compose file that has it as Service
+	Service   string
+	URL       string
+	Providers []payment.ProviderName
 	// Calls are those that an OpenAPI description tells of, by what they do: place,
 	// start, read, refund.
 	Calls map[string]SketchedCall
@@ -50,7 +43,7 @@ var draft string
 // Draft writes a payquake.yaml for a merchant of which this is known. What must be
 // filled in by a person is marked with TODO.
 func Draft(s Sketch) (string, error) {
-	parsed, err := template.New("draft").Funcs(template.FuncMap{"quote": quoted, "call": s.call, "settings": settingsFor, "has": s.has}).Parse(draft)
+	parsed, err := template.New("draft").Funcs(template.FuncMap{"quote": quoted, "call": s.call, "settings": settingsFor}).Parse(draft)
 	if err != nil {
 		return "", fmt.Errorf("draft a manifest: %w", err)
 	}
@@ -70,11 +63,6 @@ func quoted(text string) string {
 		}
 	}
 	return strconv.Quote(text)
-}
-
-// has reports whether the sketch knows a variable of some such name.
-func (s Sketch) has(word string) bool {
-	return slices.ContainsFunc(s.Environment, func(name string) bool { return strings.Contains(strings.ToUpper(name), word) })
 }
 
 // Order is the order in which a driver's calls are written. Where an OpenAPI
@@ -137,105 +125,6 @@ func snake(name string) string {
 		text.WriteRune(r)
 	}
 	return text.String()
-}
-
-// ErrNoService is a compose file in which the merchant cannot be told.
-var ErrNoService = errors.New("no service that could be the merchant")
-
-// Compose sketches the merchant from a compose file: the service of that name, or
-// the only one that is built.
-func Compose(path, service string) (Sketch, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Sketch{}, fmt.Errorf("read the compose file: %w", err)
-	}
-	var file struct {
-		Services map[string]composed `yaml:"services"`
-	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return Sketch{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	var names, built []string
-	for name, found := range file.Services {
-		names = append(names, name)
-		if found.folder() != "" {
-			built = append(built, name)
-		}
-	}
-	slices.Sort(names)
-	switch {
-	case service == "" && len(built) == 1:
-		service = built[0]
-	case service == "" && len(names) == 1:
-		service = names[0]
-	case service == "":
-		return Sketch{}, fmt.Errorf("%w: %s has %s; name it with --service", ErrNoService, path, strings.Join(names, ", "))
-	}
-	found, known := file.Services[service]
-	if !known {
-		return Sketch{}, fmt.Errorf("%w: %s has no service %q; it has %s", ErrNoService, path, service, strings.Join(names, ", "))
-	}
-	s := Sketch{Name: service, Image: found.Image, Environment: found.variables(), Port: found.port()}
-	if folder := found.folder(); folder != "" {
-		s.Build, s.Image = filepath.Join(filepath.Dir(path), folder), ""
-	}
-	return s, nil
-}
-
-// composed is a service of a compose file, as far as it matters here.
-type composed struct {
-	Image       string `yaml:"image"`
-	Build       any    `yaml:"build"`
-	Environment any    `yaml:"environment"`
-	Ports       []any  `yaml:"ports"`
-}
-
-// folder is what the service is built from.
-func (c composed) folder() string {
-	switch build := c.Build.(type) {
-	case string:
-		return build
-	case map[string]any:
-		if context, is := build["context"].(string); is {
-			return context
-		}
-		return "."
-	default:
-		return ""
-	}
-}
-
-// variables are the names of its environment.
-func (c composed) variables() []string {
-	var names []string
-	switch given := c.Environment.(type) {
-	case map[string]any:
-		for name := range given {
-			names = append(names, name)
-		}
-	case []any:
-		for _, pair := range given {
-			name, _, _ := strings.Cut(fmt.Sprint(pair), "=")
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// port is where it listens in its container; 0 if nothing says so.
-func (c composed) port() int {
-	for _, published := range c.Ports {
-		text := fmt.Sprint(published)
-		if long, is := published.(map[string]any); is {
-			text = fmt.Sprint(long["target"])
-		}
-		text, _, _ = strings.Cut(text, "/")
-		if port, err := strconv.Atoi(text[strings.LastIndex(text, ":")+1:]); err == nil {
-			return port
-		}
-	}
-	return 0
 }
 
 // likely is the variable that a field of a body probably takes.

@@ -51,6 +51,10 @@ type Merchant struct {
 	Keys string
 	// Port is where it listens in a container, whose address is its own.
 	Port int
+	// Entrypoint and Arguments replace the image's own, and Given are variables that
+	// it is given as they are: of a merchant that a compose file has.
+	Entrypoint, Arguments []string
+	Given                 map[string]string
 	// Environment is what it is given as variables, in the order of the file.
 	Environment []Setting
 	// Ready is the path that answers with success once it serves.
@@ -84,6 +88,9 @@ type Service struct {
 	HTTP        bool   // else it is bytes that pass
 	Ready       string // the path that answers with success once it serves; "" for whoever accepts connections
 	Environment []Setting
+	// As for a merchant, of a service that a compose file has.
+	Entrypoint, Arguments []string
+	Given                 map[string]string
 }
 
 // Setting is an environment variable.

@@ -19,6 +19,8 @@ type reader struct {
 	document.Notes
 	systems scenarios.Systems
 	folder  string
+	// composed are the services that the merchant's compose file adds.
+	composed []Service
 }
 
 func (r *reader) manifest(root document.Node) Manifest {
@@ -43,6 +45,7 @@ func (r *reader) manifest(root document.Node) Manifest {
 	}
 	if n, given := values["merchant"]; given {
 		m.Merchant = r.merchant(n, settingVars(m.Providers, m.Services))
+		m.Services = append(m.Services, r.composed...)
 	}
 	if n, given := values["catalogue"]; given {
 		m.Goods = r.goods(n)
@@ -64,7 +67,7 @@ func missing() map[string]string {
 }
 
 // starters are the ways to have a merchant; one of them is used.
-func starters() []string { return []string{"command", "build", "image", "url"} }
+func starters() []string { return []string{"command", "build", "image", "compose", "url"} }
 
 func (r *reader) merchant(n document.Node, vars Vars) Merchant {
 	m := Merchant{Port: 8080, Ready: "/", Patience: 30 * time.Second, PublicURL: "https://shop.example"}
@@ -121,10 +124,11 @@ func (r *reader) starter(m *Merchant, values map[string]document.Node) {
 	case len(given) == 0 && len(r.Found) > 0: // one of the unknown keys may be it
 		return
 	case len(given) == 0:
-		r.Add("merchant", "nothing says how to start the merchant: give one of command:, build:, image: or url:")
+		r.Add("merchant", "nothing says how to start the merchant: give one of command:, build:, image:, compose: or url:")
 		return
-	case len(given) > 1 && !slices.Equal(given, []string{"command", "build"}) && !slices.Equal(given, []string{"command", "image"}):
-		r.Addf("merchant."+given[1], "a run has one merchant: give %s: or %s:, not both (command: may stand beside build: or image:, for the two environments)",
+	case len(given) > 1 && !slices.Equal(given, []string{"command", "build"}) && !slices.Equal(given, []string{"command", "image"}) &&
+		!slices.Equal(given, []string{"command", "compose"}):
+		r.Addf("merchant."+given[1], "a run has one merchant: give %s: or %s:, not both (command: may stand beside build:, image: or compose:, for the two environments)",
 			given[0], given[1])
 		return
 	}
@@ -164,6 +168,8 @@ func (r *reader) way(m *Merchant, key string, n document.Node) {
 		}
 	case "image":
 		m.Image = r.Text(at, n)
+	case "compose":
+		r.compose(m, n)
 	case "url":
 		m.URL = r.Text(at, n)
 		if u, err := url.Parse(m.URL); err != nil || u.Scheme != "http" || u.Port() == "" {
@@ -182,8 +188,8 @@ func (r *reader) way(m *Merchant, key string, n document.Node) {
 	}
 }
 
-// path reads a path relative to the manifest, of a folder that must exist; ""
-// stands for the manifest's own.
+// path reads a path relative to the manifest, of a file or a folder that must
+// exist; "" stands for the manifest's own.
 func (r *reader) path(at string, n document.Node, folder bool) string {
 	if n.Kind == document.Nothing {
 		return r.folder
@@ -196,8 +202,10 @@ func (r *reader) path(at string, n document.Node, folder bool) string {
 	switch {
 	case err != nil:
 		r.Addf(at, "there is no %s", text)
-	case info.IsDir() != folder:
+	case folder && !info.IsDir():
 		r.Addf(at, "%s is not a folder", text)
+	case !folder && info.IsDir():
+		r.Addf(at, "%s is a folder", text)
 	}
 	return text
 }

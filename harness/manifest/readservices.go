@@ -24,6 +24,46 @@ func (r *reader) services(n document.Node) []Service {
 	return services
 }
 
+// compose reads the merchant, and what it depends on, from a compose file.
+func (r *reader) compose(m *Merchant, n document.Node) {
+	const at = "merchant.compose"
+	values := r.Fields(at, n, []string{"file", "service"})
+	if values == nil {
+		return
+	}
+	service := ""
+	if n, given := values["service"]; given {
+		service = r.Text(at+".service", n)
+	}
+	file, given := values["file"]
+	if !given {
+		r.Add(at, "file: is missing; it is the compose file, such as docker-compose.yml")
+		return
+	}
+	before := len(r.Found)
+	path := r.path(at+".file", file, false)
+	if len(r.Found) > before {
+		return
+	}
+	composition, err := Compose(path, service)
+	if err != nil {
+		r.Add(at, document.Clip(err.Error()))
+		return
+	}
+	c := composition.Merchant
+	m.Image, m.Build, m.Entrypoint, m.Arguments, m.Given = c.Image, c.Build, c.Entrypoint, c.Command, c.Environment
+	if c.Port != 0 {
+		m.Port = c.Port
+	}
+	for _, c := range composition.Services {
+		if c.Port == 0 {
+			r.Addf(at, "the merchant depends on %s, and nothing says where that listens; give it expose: or ports: in %s", c.Name, path)
+		}
+		r.composed = append(r.composed, Service{Name: c.Name, Image: c.Image, Build: c.Build, Port: c.Port,
+			Entrypoint: c.Entrypoint, Arguments: c.Command, Given: c.Environment})
+	}
+}
+
 func (r *reader) service(at, name string, n document.Node) Service {
 	s := Service{Name: name, Port: 8080, Directory: r.folder}
 	values := r.Fields(at, n, []string{"command", "build", "image", "address", "directory", "port", "protocol", "ready", "environment"})

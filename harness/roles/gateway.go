@@ -47,6 +47,8 @@ type GatewayConfig struct {
 type Service struct {
 	Name string `json:"name"`
 	HTTP bool   `json:"http"`
+	// Port is where its link listens in a container; 0 for one in the order of Links.
+	Port int `json:"port,omitempty"`
 }
 
 // Link is the merchant's link to the service.
@@ -66,6 +68,11 @@ func (c GatewayConfig) Links() []faults.Link {
 
 // Port is the fixed port of a link, or 0.
 func (c GatewayConfig) Port(link faults.Link) int {
+	for _, service := range c.Services {
+		if service.Link() == link && service.Port != 0 && c.FirstLink != 0 {
+			return service.Port
+		}
+	}
 	for i, known := range c.Links() {
 		if known == link && c.FirstLink != 0 {
 			return c.FirstLink + i
