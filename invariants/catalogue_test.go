@@ -245,6 +245,27 @@ func TestCatalogue_Holes(t *testing.T) {
 	}
 }
 
+// TestCatalogue_WithoutBooks: of a merchant that exports no books, what only books
+// could show is no breach, and an invariant that is about nothing else is not
+// applicable; all others break as ever.
+func TestCatalogue_WithoutBooks(t *testing.T) {
+	for _, b := range broken() {
+		e := b.run.evidence()
+		e.Header.Capabilities.Books = false
+		invariant, _ := invariants.Lookup(b.invariant)
+		at := slices.IndexFunc(invariant.Clauses, func(c invariants.Clause) bool { return c.Name == b.clause })
+		trial, _ := e.Find("t1")
+		judgement := invariant.Check(trial)
+		named := slices.ContainsFunc(judgement.Breaches, func(breach invariants.Breach) bool { return breach.Clause == b.clause })
+		if invariant.Clauses[at].Books {
+			require.False(t, named, "%s/%s: %s", b.invariant, b.clause, b.story)
+		}
+		if !slices.ContainsFunc(invariant.Clauses, func(c invariants.Clause) bool { return !c.Books }) {
+			require.Equal(t, invariants.NotApplicable, judgement.Outcome(), b.invariant)
+		}
+	}
+}
+
 // TestCatalogue_EveryClauseHasAStory: a clause that no story breaks proves
 // nothing when it holds.
 func TestCatalogue_EveryClauseHasAStory(t *testing.T) {

@@ -14,7 +14,7 @@ func everyPaymentReachesTerminalState() Invariant {
 			"refused or handed over, and merchant and provider agree.",
 		Clauses: []Clause{
 			{Name: "rest", Says: "the trial comes to rest within three of the merchant's longest timers"},
-			{Name: "agree", Says: "what the merchant calls over cannot be paid at the provider any more"},
+			{Name: "agree", Says: "what the merchant calls over cannot be paid at the provider any more", Books: true},
 		},
 		check: checkEveryPaymentReachesTerminalState,
 	}

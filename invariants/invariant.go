@@ -49,6 +49,9 @@ type Clause struct {
 	// Shown: a breach is shown by records that are there, whatever else may be
 	// missing. A breach of any other clause may be a hole in the evidence.
 	Shown bool
+	// Books: it compares what the merchant's books say of payments and refunds. Of a
+	// merchant that does not export them nothing of the kind is known.
+	Books bool
 }
 
 // Judgement is what one invariant says of one trial. The zero value: held.
@@ -129,6 +132,9 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 		}
 	}()
 	judgement = i.check(t)
+	if !t.evidence.Header.Capabilities.Books {
+		i.withoutBooks(&judgement)
+	}
 	i.mistrustHoles(t, &judgement)
 	if len(judgement.Breaches) > 0 && t.Contradiction != "" && !i.Ours {
 		return Judgement{Inconclusive: "its messages cannot be told from another trial's: " + t.Contradiction}
@@ -137,6 +143,18 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 		judgement.Inconclusive = t.unresolved()
 	}
 	return judgement
+}
+
+// withoutBooks drops what only books could show. An invariant that is about nothing
+// else is not applicable.
+func (i Invariant) withoutBooks(judgement *Judgement) {
+	about := func(clause string, books bool) bool {
+		return slices.ContainsFunc(i.Clauses, func(c Clause) bool { return (clause == "" || c.Name == clause) && c.Books == books })
+	}
+	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, func(breach Breach) bool { return about(breach.Clause, true) })
+	if !about("", false) && judgement.NotApplicable == "" {
+		*judgement = Judgement{NotApplicable: "this merchant does not export its books"}
+	}
 }
 
 // mistrustHoles drops breaches that missing records could explain away: those of

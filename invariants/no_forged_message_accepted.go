@@ -14,8 +14,8 @@ func noForgedMessageAccepted() Invariant {
 		Says: "A message without a valid signature, or for another merchant account, app or mode, never makes the merchant's books " +
 			"say what the provider's book does not.",
 		Clauses: []Clause{
-			{Name: "payment", Says: "no payment is booked on the word of a forgery"},
-			{Name: "refund", Says: "no refund is booked on the word of a forgery"},
+			{Name: "payment", Says: "no payment is booked on the word of a forgery", Books: true},
+			{Name: "refund", Says: "no refund is booked on the word of a forgery", Books: true},
 		},
 		check: checkNoForgedMessageAccepted,
 	}

@@ -12,7 +12,7 @@ func noRefundBeyondCapture() Invariant {
 			"goes back unasked for goods that left, except for a duplicate; one refund request moves its amount once.",
 		Clauses: []Clause{
 			{Name: "provider-within-capture", Says: "the provider's refunds of a payment do not exceed its capture", Shown: true},
-			{Name: "books-within-capture", Says: "the merchant's refunds of a payment do not exceed its capture", Shown: true},
+			{Name: "books-within-capture", Says: "the merchant's refunds of a payment do not exceed its capture", Shown: true, Books: true},
 			{Name: "only-what-was-asked", Says: "what goes back of the payment that is kept for an order is what was asked for, once"},
 		},
 		check: checkNoRefundBeyondCapture,

@@ -10,7 +10,7 @@ func noStateRegression() Invariant {
 		ID:   "no-state-regression",
 		Says: "An order once paid is never again unpaid, closed or failed, except by a return in the provider's book.",
 		Clauses: []Clause{
-			{Name: "history", Says: "the books never move an order back from paid", Shown: true},
+			{Name: "history", Says: "the books never move an order back from paid", Shown: true, Books: true},
 			{Name: "page", Says: "an order's page never says unpaid after it said paid", Shown: true},
 		},
 		check: checkNoStateRegression,

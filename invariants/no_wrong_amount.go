@@ -12,7 +12,7 @@ func noWrongAmount() Invariant {
 			"confirmed for that payment, and exactly this is booked.",
 		Clauses: []Clause{
 			{Name: "capture-equals-total", Says: "a paid order has a capture of exactly its total"},
-			{Name: "booked-equals-capture", Says: "what is booked is what was captured", Shown: true},
+			{Name: "booked-equals-capture", Says: "what is booked is what was captured", Shown: true, Books: true},
 		},
 		check: checkNoWrongAmount,
 	}

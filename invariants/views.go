@@ -42,11 +42,15 @@ func (b *builder) order(id string) *Order {
 	return &b.orders[at]
 }
 
-// placed finds the orders that the shopper placed, with the totals confirmed.
+// placed finds the orders that the shopper placed, with the totals confirmed, and
+// which payments were made for them.
 // One whose answer was lost is found by its key, once the books tell its id.
 func (b *builder) placed() {
 	for _, record := range b.trial.Operations {
 		operation := record.Operation
+		if operation.Reference != "" && operation.OrderID != "" { // what was paid, as the wallet showed it
+			b.byReference[operation.Reference] = operation.OrderID
+		}
 		if operation.Name != faults.StepPlace || operation.Phase != journal.Done {
 			continue
 		}
@@ -112,8 +116,8 @@ func (b *builder) totals() {
 	}
 }
 
-// captures gives each capture to the order whose books name its reference. One
-// whose reference the merchant has forgotten was made for the order that was
+// captures gives each capture to the order whose books name its reference, or that
+// its shopper meant to pay with it. One of which neither tells was made for the order that was
 // there to be paid: the last one placed before it. (A trial has a second order
 // only after the first is over, when its canary tries again.)
 func (b *builder) captures() {

@@ -106,6 +106,8 @@ type Operation struct {
 	Outcome Outcome         `json:"outcome,omitempty"`
 	Key     string          `json:"key,omitempty"` // idempotency key or request id
 	OrderID string          `json:"orderId,omitempty"`
+	// Reference is the payment's, as the wallet showed it to its shopper.
+	Reference payment.MerchantReference `json:"reference,omitempty"`
 	// Provider is where a start is paid, and whose wallet a step is taken in.
 	Provider payment.ProviderName `json:"provider,omitempty"`
 	Amount   payment.Money        `json:"amount,omitzero"`

@@ -199,3 +199,28 @@ func callerFolder(t *testing.T) string {
 	}
 	return folder
 }
+
+// TestDoctor: what is in the way of a merchant is told with a remedy, and its
+// runtime is tried.
+func TestDoctor(t *testing.T) {
+	folder := t.TempDir()
+	write := func(command string) {
+		text := regexp.MustCompile("(?s)  environment: .*?providers:").ReplaceAllString(fmt.Sprintf(callerManifest, "command: "+command), "providers:")
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "payquake.yaml"), []byte(text), 0o644))
+	}
+	write("[no-such-program]")
+	missing := payquakeIn(t, folder, "doctor")
+	require.Equal(t, 4, missing.code)
+	require.Contains(t, missing.out, "the program no-such-program is not found")
+	require.Contains(t, missing.out, "install it, or correct merchant.command")
+	if _, err := exec.LookPath("python3"); err == nil {
+		write("[python3, shop.py]")
+		said := payquakeIn(t, folder, "doctor", "--json")
+		require.Contains(t, said.out, "Python reaches https://api.mch.weixin.qq.com through payquake and trusts it", said.err)
+		require.NotContains(t, said.out, "Node.js", "only the merchant's own runtime is tried")
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "payquake.yaml"), []byte("name: [\n"), 0o644))
+	wrong := payquakeIn(t, folder, "doctor")
+	require.Equal(t, 4, wrong.code)
+	require.Contains(t, wrong.out, "payquake validate shows every problem")
+}

@@ -33,6 +33,7 @@ type Described struct {
 	mu       sync.Mutex
 	sessions map[string]*session // by shopper
 	shoppers map[string]string   // by the number of their order
+	keys     map[string]string   // of orders, likewise
 }
 
 // session is what a shopper's login gave, once it has been made.
@@ -70,7 +71,7 @@ func (d *Described) Mark(run string) { d.mark = mark(run) }
 // Patience is how long a shopper waits for an answer.
 func NewDescribed(m manifest.Manifest, links string, past func(*http.Request) (*http.Response, error), patience time.Duration) *Described {
 	return &Described{manifest: m, links: links, past: past, patience: patience,
-		sessions: map[string]*session{}, shoppers: map[string]string{},
+		sessions: map[string]*session{}, shoppers: map[string]string{}, keys: map[string]string{},
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -99,7 +100,7 @@ func (d *Described) Place(ctx context.Context, trial faults.Trial, order Order) 
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.shoppers[result.OrderID] = order.Shopper
+	d.shoppers[result.OrderID], d.keys[result.OrderID] = order.Shopper, order.Key
 	return said.checked(result)
 }
 

@@ -3,7 +3,9 @@ package driver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/payquake/payquake/harness/manifest"
@@ -48,16 +50,13 @@ func (d *Described) onlyProvider() payment.ProviderName {
 // pages are the books as far as the orders' pages tell them.
 func (d *Described) pages(ctx context.Context) Books {
 	d.mu.Lock()
-	var orders []string
-	for order := range d.shoppers {
-		orders = append(orders, order)
-	}
+	keys := maps.Clone(d.keys)
 	d.mu.Unlock()
 	var books Books
-	for _, order := range orders {
-		seen := d.Observe(ctx, order)
-		if seen.Outcome == journal.OK {
-			books.Entries = append(books.Entries, journal.Entry{Owner: "merchant", Kind: journal.OrderEntry, OrderID: order, State: string(seen.Order)})
+	for _, order := range slices.Sorted(maps.Keys(keys)) {
+		if seen := d.Observe(ctx, order); seen.Outcome == journal.OK {
+			books.Entries = append(books.Entries, journal.Entry{Owner: "merchant", Kind: journal.OrderEntry, OrderID: order,
+				OrderKey: keys[order], State: string(seen.Order)})
 		}
 	}
 	return books

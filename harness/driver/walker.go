@@ -386,7 +386,7 @@ func (k *Walk) open(ctx context.Context, step faults.Step, code string) journal.
 			outcome = journal.Failed
 			return journal.Operation{Outcome: outcome, Reason: err.Error()}
 		}
-		return k.shown(ctx, provider, checkout.MerchantReference, journal.Operation{Outcome: outcome, Amount: checkout.Amount})
+		return k.shown(ctx, provider, checkout.MerchantReference, journal.Operation{Outcome: outcome, Amount: checkout.Amount, Reference: checkout.MerchantReference})
 	})
 	return outcome
 }
@@ -400,7 +400,7 @@ func (k *Walk) pay(ctx context.Context, step faults.Step, code string) (journal.
 			receipt, err := k.Wallet(provider).Pay(ctx, k.trial.ID, code)
 			if failure = err; err == nil {
 				return k.shown(ctx, provider, receipt.MerchantReference,
-					journal.Operation{Outcome: outcome, Amount: receipt.Amount, State: string(payment.Captured)})
+					journal.Operation{Outcome: outcome, Amount: receipt.Amount, State: string(payment.Captured), Reference: receipt.MerchantReference})
 			}
 			outcome = journal.Failed
 			if !isRefusal(err) {
