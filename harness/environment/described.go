@@ -47,10 +47,15 @@ func settings(variables map[string]string, topology Topology, around surrounding
 	vars := manifest.Vars{"host": around.host, "port": around.port, "data": around.data, "spans": around.spans,
 		"publicURL": described.Merchant.PublicURL,
 		"file": func(text string) string {
-			kept, err := around.file(fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:12]+".pem", text)
+			kind := ".p12"
+			if strings.HasPrefix(text, "-----BEGIN") {
+				kind = ".pem"
+			}
+			kept, err := around.file(fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:12]+kind, text)
 			problem = errors.Join(problem, err)
 			return kept
 		}}
+	maps.Copy(vars, manifest.Shapes())
 	for _, provider := range topology.Providers {
 		facts, err := credentials(provider)
 		if err != nil {

@@ -38,6 +38,10 @@ func settingVars(providers []Provider, services []Service) Vars {
 		}
 		vars[string(provider.Name)] = facts
 	}
+	// While a file is read there are no keys to reshape yet.
+	asIs := func(text string) (string, error) { return text, nil }
+	vars["bare"], vars["pkcs1"] = asIs, asIs
+	vars["p12"] = func(certificate, _, _ string) (string, error) { return certificate, nil }
 	for _, service := range services {
 		vars[service.Name] = ServiceFacts("127.0.0.1", "8080")
 	}
