@@ -163,9 +163,6 @@ func (d *Described) page(said *answer, orderID string, result Result) Result {
 	said.each(take.Refunds, func(item *answer) {
 		result.Refunds = append(result.Refunds, meaning(item, words.Refund, item.text("state"), "refund"))
 	})
-	if code := said.text("code"); code != "" && len(result.Payments) > 0 && result.Payments[0].Code == "" {
-		result.Payments[0].Code = code
-	}
 	return said.checked(result)
 }
 
@@ -273,7 +270,7 @@ func (d *Described) request(ctx context.Context, call manifest.Call, shopper str
 }
 
 func (d *Described) filled(ctx context.Context, call manifest.Call, vars manifest.Vars) (*http.Request, error) {
-	path, err := call.Path.Text(vars)
+	path, err := call.Path.Path(vars)
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,31 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, manifest.Vars{"key": "k", "with": "alipay", "by": "code", "urgent": true, "tries": int64(3), "note": nil}, body)
 }
 
+// TestTemplate_Path: whatever an order's number holds, it is one part of the path,
+// or one value of the query.
+func TestTemplate_Path(t *testing.T) {
+	m := load(t, "testdata/good.yaml")
+	path, err := m.Driver.Refund.Path.Path(manifest.Vars{"order": "a/b c?d", "key": "r&1", "session": manifest.Vars{}})
+	require.NoError(t, err)
+	require.Equal(t, "/orders/a%2Fb%20c%3Fd/refunds/r&1", path)
+	m, err = manifest.Parse("testdata/q.yaml", []byte(strings.Replace(query, "ORDER", "/order?id=${order}&by=${shopper}", 1)), scenarios.DefaultSystems())
+	require.NoError(t, err)
+	path, err = m.Driver.Read.Path.Path(manifest.Vars{"order": "1&x=2", "shopper": "li +"})
+	require.NoError(t, err)
+	require.Equal(t, "/order?id=1%26x%3D2&by=li+%2B", path)
+}
+
+const query = `
+name: q
+merchant: {command: [a], longestTimer: 1s}
+providers: [alipay]
+driver:
+  place: {post: /orders, take: {order: body.id}}
+  start: {post: /pay, take: {code: body.code}}
+  read: {get: "ORDER", take: {state: body.state}}
+  states: {order: {NEW: open, PAID: paid, CLOSED: closed}}
+`
+
 // TestExpressions_Money: yuan and fen lose no digit, whatever an answer holds.
 func TestExpressions_Money(t *testing.T) {
 	m := load(t, "testdata/good.yaml")

@@ -103,7 +103,7 @@ func (r *reader) needs(d Driver, catalogue bool) {
 			r.Addf(strings.TrimSuffix(need.at, ".take"), "take: does not say where %s is; %s", need.key, need.why)
 		}
 	}
-	if catalogue && d.Place.Method != "" && !d.Place.uses("product") {
+	if catalogue && d.Place.Method != "" && !d.Place.uses("product") && !d.Place.uses("lines") {
 		r.Add("driver.place", "there is a catalogue, but no ${product} is sent: place one of the products, or lines with their product")
 	}
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -202,6 +203,28 @@ func (t Template) text(vars Vars) (string, error) {
 		text.WriteString(value)
 	}
 	return text.String(), nil
+}
+
+// Path fills a template in as the path of a URL, with its query: what expressions
+// stand for is escaped, so that an order's number stays one part of it.
+func (t Template) Path(vars Vars) (string, error) {
+	var path strings.Builder
+	escape := url.PathEscape
+	for _, p := range t.parts {
+		if p.expression.IsZero() {
+			path.WriteString(p.literal)
+			if strings.Contains(p.literal, "?") {
+				escape = url.QueryEscape
+			}
+			continue
+		}
+		value, err := p.expression.Text(vars)
+		if err != nil {
+			return "", err
+		}
+		path.WriteString(escape(value))
+	}
+	return path.String(), nil
 }
 
 // Keys are the keys of a map, in the order of the file.

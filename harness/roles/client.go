@@ -113,7 +113,7 @@ func (c *Client) Send(request *http.Request) (*http.Response, error) {
 	}
 	sent := request.Clone(request.Context())
 	sent.URL.Scheme, sent.URL.Host, sent.Host = base.Scheme, base.Host, base.Host
-	sent.URL.Path, sent.URL.RawPath = base.Path+request.URL.Path, ""
+	sent.URL.Path, sent.URL.RawPath = base.Path+request.URL.Path, base.Path+request.URL.EscapedPath()
 	sent.Header.Set(tokenHeader, c.token)
 	return c.http.Do(sent)
 }

@@ -274,10 +274,32 @@ func TestConfigs(t *testing.T) {
 	require.Equal(t, config, again)
 	require.Equal(t, []faults.Link{ShopLink, FulfilmentLink, "merchant->wechatpay", "wechatpay->merchant"}, config.Links())
 	require.Equal(t, 7103, config.Port("wechatpay->merchant"))
+	config.Services = []Service{{Name: "loyalty", HTTP: true}, {Name: "cache", Port: 6379}}
+	require.Equal(t, 7104, config.Port("merchant->loyalty"))
+	require.Equal(t, 6379, config.Port("merchant->cache"), "where its callers look for it")
 	require.Zero(t, config.Port("a->b"))
 	config.FirstLink = 0
 	require.Zero(t, config.Port(ShopLink), "any free port")
 	config.Providers = []ProviderConfig{{}}
 	_, err = OpenGateway(t.Context(), config)
 	require.ErrorIs(t, err, errNoProvider)
+}
+
+// TestRelay_KeepsThePath: a path whose parts hold escaped characters reaches the
+// merchant as it was sent, without the run's token.
+func TestRelay_KeepsThePath(t *testing.T) {
+	seen := make(chan *http.Request, 1)
+	merchant := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r }))
+	defer merchant.Close()
+	gateway := aGateway(t)
+	control := NewClient(gateway.Addresses().Control, gateway.config.Token)
+	require.NoError(t, control.SetCallee(t.Context(), "merchant", merchant.Listener.Addr().String(), ""))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/orders/a%2Fb%20c?by=li+%2B", nil)
+	require.NoError(t, err)
+	answer, err := control.Relay("merchant").Send(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	got := <-seen
+	require.Equal(t, "/orders/a%2Fb%20c?by=li+%2B", got.RequestURI)
+	require.Empty(t, got.Header.Get(tokenHeader))
 }

@@ -366,7 +366,7 @@ func (g *Gateway) relay(w http.ResponseWriter, r *http.Request) {
 	}, Rewrite: func(out *httputil.ProxyRequest) {
 		out.SetURL(target)
 		out.Out.URL.Path = strings.TrimPrefix(r.URL.Path, "/relay/"+role)
-		out.Out.URL.RawPath = ""
+		out.Out.URL.RawPath = strings.TrimPrefix(r.URL.EscapedPath(), "/relay/"+role)
 		if g.isTheirs(role) {
 			out.Out.Header.Del(tokenHeader)
 		}
