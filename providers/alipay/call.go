@@ -77,9 +77,10 @@ func (m method) paidBy() payment.Method {
 	}
 }
 
-// node is the name of the method's response node (§3).
+// node is the name of the method's response node (§3). What cannot be the name of
+// a method is resolved to none.
 func (m method) node() string {
-	if m == "" {
+	if m == "" || strings.Trim(string(m), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" {
 		return errorNode
 	}
 	return strings.ReplaceAll(string(m), ".", "_") + "_response"

@@ -23,6 +23,7 @@ func FuzzGateway(f *testing.F) {
 	f.Add("app_id=2021000000000001&sign_type=RSA2&method=alipay.trade.pay", "sign=A&biz_content={}")
 	f.Add("method=alipay.trade.page.pay", "%")
 	f.Add("a=b&&=&", "")
+	f.Add("method=\"", "0")
 	f.Fuzz(func(t *testing.T, query, form string) {
 		if read, err := readParameters(query, form); err == nil {
 			again, err := readParameters(read.encoded(), "")
