@@ -45,8 +45,8 @@ type Options struct {
 	Seed uint64
 	// Results is the folder for the run folder; payquake-results in the test's if "".
 	Results string
-	// Program is the payquake binary; "" has the go tool build it, once for each
-	// module version.
+	// Program is the payquake binary. Without it, and without PAYQUAKE_PROGRAM in
+	// the environment, the go tool builds one.
 	Program string
 }
 
@@ -82,13 +82,17 @@ func Open(t testing.TB, options Options) *Session {
 	}
 	read.Merchant.Environment = append(read.Merchant.Environment, manifest.Literals(options.Setenv)...)
 	if options.Program == "" {
+		options.Program = os.Getenv("PAYQUAKE_PROGRAM")
+	}
+	repeat := options.repeat // before it is known where this test has the binary
+	if options.Program == "" {
 		if options.Program, err = program(t); err != nil {
 			t.Fatalf("payquake: %v", err)
 		}
 	}
 	s := &Session{t: t, options: options}
 	s.setting, err = setup.Setting(read.Name, options.Seed, setup.Choices{Environment: options.Environment, Results: options.Results,
-		Program: options.Program, Manifest: &read, Repeat: options.repeat})
+		Program: options.Program, Manifest: &read, Repeat: repeat})
 	if err != nil {
 		t.Fatalf("payquake: %v", err)
 	}
@@ -101,16 +105,26 @@ func Open(t testing.TB, options Options) *Session {
 }
 
 // repeat is the command that repeats a finding. What the test set beside the
-// manifest is set again.
+// manifest is set again. A binary that was built for the test is gone by then, so
+// the go tool builds it again.
 func (o Options) repeat(folder journal.Folder) string {
-	words := []string{o.Program, "repro", string(folder)}
-	if len(o.Setenv) > 0 {
-		words = append([]string{"env"}, words...)
-		for _, name := range slices.Sorted(maps.Keys(o.Setenv)) {
-			words = slices.Insert(words, 1, name+"="+o.Setenv[name])
+	words := []string{o.Program}
+	set := maps.Clone(o.Setenv)
+	if o.Program == "" {
+		words = []string{"go", "run", command}
+		if set == nil {
+			set = map[string]string{}
 		}
+		set["CGO_ENABLED"] = "0"
 	}
-	return strings.Join(words, " ")
+	if len(set) > 0 {
+		var variables []string
+		for _, name := range slices.Sorted(maps.Keys(set)) {
+			variables = append(variables, name+"="+set[name])
+		}
+		words = slices.Concat([]string{"env"}, variables, words)
+	}
+	return strings.Join(append(words, "repro", string(folder)), " ")
 }
 
 // Endpoint is the base URL of a provider's link, for a merchant that is told one.
@@ -227,14 +241,14 @@ func (p progress) Tell(text string) { p.t.Log("payquake: " + text) }
 // Trials implements harness.Progress.
 func (progress) Trials(string, int, int) {}
 
+// command is the payquake command's package.
+const command = "github.com/payquake/payquake/cmd/payquake"
+
 // program builds the payquake binary of this very module version, which plays
 // every role of a run. The go tool knows whether it is built already.
 func program(t testing.TB) (string, error) {
-	if given := os.Getenv("PAYQUAKE_PROGRAM"); given != "" {
-		return given, nil
-	}
 	built := filepath.Join(t.TempDir(), "payquake")
-	build := exec.Command("go", "build", "-o", built, "github.com/payquake/payquake/cmd/payquake")
+	build := exec.Command("go", "build", "-o", built, command)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the payquake binary (or name one with PAYQUAKE_PROGRAM): %w\n%s", err, said)

@@ -19,7 +19,7 @@ import (
 	"github.com/payquake/payquake/harness/environment"
 )
 
-// finding of the doctor: how one thing is, and what helps.
+// checkup is how one thing is, and what helps if it is not as it should be.
 type checkup struct {
 	What   string `json:"what"`
 	State  string `json:"state"` // good, note or bad
@@ -27,6 +27,7 @@ type checkup struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
+// The states of a checkup: note is worth knowing, bad is in the way of every run.
 const (
 	good = "good"
 	note = "note"
@@ -107,11 +108,11 @@ func examineCommand(merchant *subject) []checkup {
 	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
 		program, _ = filepath.Abs(filepath.Join(merchant.described.Merchant.Directory, program)) // or it is not found
 	}
-	if found, err := exec.LookPath(program); err != nil {
+	found, err := exec.LookPath(program)
+	if err != nil {
 		return []checkup{{"merchant", bad, "the program " + command[0] + " is not found", "install it, or correct merchant.command"}}
-	} else {
-		return []checkup{{What: "merchant", State: good, Detail: "starts with " + found}}
 	}
+	return []checkup{{What: "merchant", State: good, Detail: "starts with " + found}}
 }
 
 func examineEngine(ctx context.Context, merchant *subject) []checkup {
@@ -164,12 +165,12 @@ func examineDisk(results string) checkup {
 	if free < least {
 		return checkup{"disk", bad, detail, "a run of the suite leaves about 50 MiB; remove old run folders, or choose another disk with --results"}
 	}
-	if probe, err := os.CreateTemp(folder, ".payquake-"); err != nil {
+	probe, err := os.CreateTemp(folder, ".payquake-")
+	if err != nil {
 		return checkup{"disk", bad, err.Error(), "choose a folder that you may write to with --results"}
-	} else {
-		probe.Close()
-		os.Remove(probe.Name())
 	}
+	probe.Close()
+	os.Remove(probe.Name())
 	return checkup{What: "disk", State: good, Detail: detail}
 }
 
