@@ -75,8 +75,10 @@ func TestOutbox_DeliversUntilAcknowledged(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				box, agenda, man, written := outbox(c.says)
 				c.notification.Trial, c.notification.Deliver = "t1", man.deliver
+				man.mu.Lock() // nothing is delivered before it was looked at
 				box.Send(c.notification)
 				require.NotEmpty(t, agenda.Outstanding(), "what was just sent is outstanding")
+				man.mu.Unlock()
 				for len(agenda.Outstanding()) > 0 {
 					time.Sleep(10 * time.Millisecond)
 				}
