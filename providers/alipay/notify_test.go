@@ -126,6 +126,7 @@ func TestNotify_Matrices(t *testing.T) {
 	require.Len(t, silent.Sent(), 1)
 	undone := with(t, Options{NotifyCancelRefund: true, WholeSecondsRefund: true})
 	undone.paid("A1")
+	undone.deliveries(1) // else the two may overtake each other
 	undone.done(undone.call(cancel, numbered("A1")))
 	back := undone.told(undone.deliveries(2)[1])
 	require.Equal(t, []string{"TRADE_CLOSED", "1.01", "A1"}, []string{back.Get("trade_status"), back.Get("refund_fee"), back.Get("out_biz_no")})

@@ -138,6 +138,7 @@ func TestDialect_FactsOfTheOthers(t *testing.T) {
 	unaware, err := NewDialect(l.config)
 	require.NoError(t, err)
 
+	l.deliveries(1) // else the two may overtake each other
 	voidAsked := l.undoing("31", "void0001", queryID, "101")
 	voided := l.exchange(back, voidAsked)
 	require.Equal(t, faults.Reverse, l.asked(voided).Operation)
