@@ -2,8 +2,10 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,7 +96,7 @@ func (o *observation) cast(ctx context.Context) error {
 		}
 		castings = append(castings, casting)
 		for _, provider := range trial.PaysWith() {
-			parts[provider] = append(parts[provider], partOf(trial, provider))
+			parts[provider] = append(parts[provider], partOf(trial, provider, o.purse(trial)))
 		}
 	}
 	o.mu.Unlock()
@@ -109,10 +111,10 @@ func (o *observation) cast(ctx context.Context) error {
 	return nil
 }
 
-// own are the amounts that are the trial's alone. Where prices are fixed, none is:
-// trials take turns to begin payments.
+// own are the amounts that are the trial's alone. Where prices are fixed, or other
+// people's shoppers choose what they buy, none is.
 func (o *observation) own(trial scenarios.Trial) []payment.Money {
-	if o.walker.Turns != nil {
+	if o.walker.Turns != nil || o.watch != nil {
 		return nil
 	}
 	return []payment.Money{trial.Total}
@@ -122,10 +124,18 @@ func (o *observation) own(trial scenarios.Trial) []payment.Money {
 // every payment that a shopper or a mistake may make.
 const walletFactor = 12
 
+// purse is how much a trial's wallet holds. Nobody knows beforehand what other
+// people's shoppers buy.
+func (o *observation) purse(trial scenarios.Trial) payment.Money {
+	if o.watch != nil {
+		return payment.Fen(1_000_000_00)
+	}
+	return payment.Money{Minor: walletFactor*trial.Total.Minor + 1000, Currency: trial.Total.Currency}
+}
+
 // partOf says how one of the trial's providers behaves towards it.
-func partOf(trial scenarios.Trial, provider payment.ProviderName) providers.Part {
-	part := providers.Part{Trial: trial.ID,
-		Balance: payment.Money{Minor: walletFactor*trial.Total.Minor + 1000, Currency: trial.Total.Currency}}
+func partOf(trial scenarios.Trial, provider payment.ProviderName, purse payment.Money) providers.Part {
+	part := providers.Part{Trial: trial.ID, Balance: purse}
 	every := faults.Conduct{}
 	everyPins := map[string]string{}
 	last := 0
@@ -220,7 +230,7 @@ func (o *observation) look(ctx context.Context) (rested int, err error) {
 	o.lookAtOrders(ctx, activity)
 	var heal, hurry []faults.Trial
 	for id, t := range o.trials {
-		if t.isRested() {
+		if t.isRested() || t.walk.Missed() {
 			rested++
 			continue
 		}
@@ -500,16 +510,14 @@ func (o *observation) collect(ctx context.Context) error {
 	if err := os.WriteFile(o.setting.Folder.Path(journal.MerchantFile), books.Raw, 0o644); err != nil {
 		return fmt.Errorf("keep the merchant's books: %w", err)
 	}
-	ids := make([]faults.Trial, 0, len(o.trials))
-	for _, trial := range o.batch.Trials {
-		ids = append(ids, trial.ID)
-	}
+	ids, missed := o.batch.IDs(), o.missed()
 	if err := o.env.Gateway().End(ctx, ids); err != nil {
 		return fmt.Errorf("end trials: %w", err)
 	}
-	if err := o.drain(ctx); err != nil {
+	if err := errors.Join(o.drain(ctx), o.leaveOut(missed)); err != nil {
 		return err
 	}
+	ids = slices.DeleteFunc(ids, func(id faults.Trial) bool { return slices.Contains(missed, id) })
 	for _, id := range ids {
 		o.trialStage(id, journal.Stage{Name: journal.Collected, Batch: o.batch.ID})
 	}

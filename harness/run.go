@@ -55,6 +55,12 @@ func (s *Session) Run(ctx context.Context, plan scenarios.Plan) error {
 		return err
 	}
 	for i, batch := range own.Batches {
+		if s.overlooks() {
+			if err := s.leaveOut(batch.IDs()); err != nil {
+				return err
+			}
+			continue
+		}
 		s.setting.Progress.Tell(fmt.Sprintf("batch %d of %d: %d trials", i+1, len(own.Batches), len(batch.Trials)))
 		if err := s.Observe(ctx, batch); err != nil {
 			return err
@@ -96,6 +102,9 @@ const mostReruns = 4
 // same session, before anything is reported: a finding that needs company says
 // so.
 func (s *Session) rerunFindings(ctx context.Context, plan scenarios.Plan) error {
+	if s.watch != nil { // other people's shoppers do not buy the same again
+		return nil
+	}
 	if err := s.writer.Flush(); err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ type Setting struct {
 	// Progress is told what goes on, in words for people.
 	Progress Progress
 	Clock    clock.Clock
+	// WatchFor is how long payments of other people's shoppers are waited for; 0
+	// for ten minutes.
+	WatchFor time.Duration
 }
 
 // Progress follows a run. Its methods are called from several goroutines.
@@ -59,6 +62,7 @@ type Session struct {
 	gather   *gatherer
 	rule     quiesce.Rule
 	plan     scenarios.Plan // of all that was run
+	watch    *watch         // nil if payquake's own shoppers buy
 
 	mu        sync.Mutex
 	triggered map[string]faults.Pin // process pins in play, by id
@@ -126,6 +130,9 @@ func Open(ctx context.Context, setting Setting) (_ *Session, err error) {
 		return nil, errors.Join(err, s.endDriver(limited), s.gather.stop(), s.writer.Close())
 	}
 	s.stage(journal.Stage{Name: journal.RunOpened, Detail: s.env.Name()})
+	if err = s.beginWatch(); err != nil {
+		return nil, errors.Join(err, s.gather.stop(), s.writer.Close())
+	}
 	return s, nil
 }
 
@@ -142,6 +149,9 @@ func (s *Session) drive() (driver.Merchant, error) {
 	run := s.setting.Topology.Run
 	mark := run[strings.LastIndex(run, "-")+1:]
 	byTemplates.Mark(mark)
+	if described.Watched() {
+		return driver.Watched{Merchant: byTemplates}, nil
+	}
 	if described.Driver.Command == nil {
 		return byTemplates, nil
 	}
@@ -250,6 +260,9 @@ func (s *Session) Endpoint(ctx context.Context, provider payment.ProviderName) (
 	return "", nil
 }
 
+// Shop is the base URL of the merchant as shoppers reach it, over their link.
+func (s *Session) Shop() string { return s.env.ShopLink() }
+
 // Close ends the session: it removes the environment, gathers what is still on
 // its way, and seals the journal. A run that was stopped says so in its last
 // record.
@@ -258,7 +271,7 @@ func (s *Session) Close(ctx context.Context, stopped string) error {
 	s.closing = true
 	s.mu.Unlock()
 	s.outages.Wait()
-	gathered := errors.Join(s.env.Stop(ctx, "merchant", faults.Stopped), s.tracing.ForceFlush(ctx), s.drain(ctx), s.broken)
+	gathered := errors.Join(s.endWatch(ctx), s.env.Stop(ctx, "merchant", faults.Stopped), s.tracing.ForceFlush(ctx), s.drain(ctx), s.broken)
 	switch {
 	case stopped != "":
 		s.stage(journal.Stage{Name: journal.RunStopped, Detail: stopped})

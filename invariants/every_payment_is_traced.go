@@ -40,11 +40,11 @@ func checkEveryPaymentIsTraced(t *Trial) Judgement {
 		}
 	}
 	if roots != 1 {
-		judgement.breach("one-root", t.Planned.Total, nil, "the trace %s has %d roots", t.TraceID, roots)
+		judgement.breach("one-root", t.Total(), nil, "the trace %s has %d roots", t.TraceID, roots)
 	}
 	for _, record := range t.Messages {
 		if !known[record.SpanID] && record.Message.Attribution != journal.Afterwards { // which no trace was known for
-			judgement.breach("every-hop", t.Planned.Total, []journal.Ref{record.Ref()}, "the exchange has no span in the trace")
+			judgement.breach("every-hop", t.Total(), []journal.Ref{record.Ref()}, "the exchange has no span in the trace")
 			break
 		}
 	}
@@ -61,7 +61,7 @@ func checkEveryPaymentIsTraced(t *Trial) Judgement {
 		judgement.Mitigated = append(judgement.Mitigated, Breach{Clause: "connected",
 			Reason: fmt.Sprintf("incomplete: %d spans lost their parent with the killed process", orphans)})
 	case orphans > 0:
-		judgement.breach("connected", t.Planned.Total, nil, "%d spans have a parent that is not in the trace, such as %s of %s",
+		judgement.breach("connected", t.Total(), nil, "%d spans have a parent that is not in the trace, such as %s of %s",
 			orphans, example.Name, example.Service)
 	}
 	return judgement

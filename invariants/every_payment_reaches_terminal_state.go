@@ -29,7 +29,7 @@ func checkEveryPaymentReachesTerminalState(t *Trial) Judgement {
 		if t.evidence.Header.LongestTimer == 0 {
 			return Judgement{Inconclusive: t.BoundPassed + ", and the merchant declared no longest timer"}
 		}
-		judgement.breach("rest", t.Planned.Total, t.unfinished(), "after healing and three longest timers: %s", t.BoundPassed)
+		judgement.breach("rest", t.Total(), t.unfinished(), "after healing and three longest timers: %s", t.BoundPassed)
 	}
 	theirs := t.providerPayments()
 	for _, order := range t.Orders() {

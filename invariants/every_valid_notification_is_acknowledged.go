@@ -59,8 +59,12 @@ func statusOf(answer journal.Record) string {
 }
 
 // rightAmount reports whether a notification speaks of an amount that the
-// shopper confirmed. What a merchant must answer to a wrong one is its choice.
+// shopper confirmed, or, where that is not known, that the merchant asked for. What
+// a merchant must answer to a wrong one is its choice.
 func (t *Trial) rightAmount(facts journal.Facts) bool {
+	if t.evidence.Header.Capabilities.Watched {
+		return same(facts.Amount, t.Total())
+	}
 	for _, order := range t.Orders() {
 		if same(facts.Amount, order.Total) {
 			return true

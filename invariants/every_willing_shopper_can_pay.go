@@ -9,7 +9,7 @@ func everyWillingShopperCanPay() Invariant {
 	return Invariant{
 		ID:      "every-willing-shopper-can-pay",
 		Says:    "After healing, a shopper who tries again can pay the order or its replacement.",
-		Clauses: []Clause{{Name: "canary", Says: "a last payment after healing works"}},
+		Clauses: []Clause{{Name: "canary", Says: "a last payment after healing works", Orders: true}},
 		check:   checkEveryWillingShopperCanPay,
 	}
 }
@@ -22,7 +22,7 @@ func checkEveryWillingShopperCanPay(t *Trial) Judgement {
 			continue
 		}
 		if operation.Outcome != journal.OK {
-			judgement.breach("canary", t.Planned.Total, []journal.Ref{record.Ref()}, "after healing the shopper still could not pay: %s", operation.Reason)
+			judgement.breach("canary", t.Total(), []journal.Ref{record.Ref()}, "after healing the shopper still could not pay: %s", operation.Reason)
 		}
 		return judgement
 	}

@@ -101,6 +101,9 @@ func (e *Evidence) adopt() {
 		}
 	}
 	e.Unattributed = slices.DeleteFunc(e.Unattributed, func(record journal.Record) bool {
+		if e.Header.Capabilities.Watched && record.Message.Link.From() == "shopper" {
+			return true // other people's shoppers name no trial, and nothing is judged by what they say
+		}
 		trial := owners[record.Message.Sent.MerchantReference]
 		if trial == nil || record.Message.Attribution != journal.Unattributed {
 			return false
@@ -216,4 +219,16 @@ func (e *Evidence) traceOwners() map[string][]*Trial {
 func (e *Evidence) Find(id faults.Trial) (*Trial, bool) {
 	trial, found := e.byID[id]
 	return trial, found
+}
+
+// Unawaited counts the payments that other people's shoppers began when no trial
+// waited for one.
+func (e *Evidence) Unawaited() int {
+	references := map[payment.MerchantReference]bool{}
+	for _, record := range e.Unattributed {
+		if record.Message.Operation == faults.Create && record.Message.Leg == faults.RequestLeg && e.Header.Capabilities.Watched {
+			references[record.Message.Sent.MerchantReference] = true
+		}
+	}
+	return len(references)
 }

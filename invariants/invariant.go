@@ -52,6 +52,9 @@ type Clause struct {
 	// Books: it compares what the merchant's books say of payments and refunds. Of a
 	// merchant that does not export them nothing of the kind is known.
 	Books bool
+	// Orders: it is about orders, as their shoppers and the merchant's pages know
+	// them. Where the shoppers were not payquake's nothing of the kind is known.
+	Orders bool
 }
 
 // Judgement is what one invariant says of one trial. The zero value: held.
@@ -132,8 +135,11 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 		}
 	}()
 	judgement = i.check(t)
-	if !t.evidence.Header.Capabilities.Books {
-		i.withoutBooks(&judgement)
+	switch provides := t.evidence.Header.Capabilities; {
+	case provides.Watched:
+		i.without(&judgement, "its shoppers were not payquake's, and of its orders nothing is known", func(c Clause) bool { return c.Books || c.Orders })
+	case !provides.Books:
+		i.without(&judgement, "this merchant does not export its books", func(c Clause) bool { return c.Books })
 	}
 	i.mistrustHoles(t, &judgement)
 	if len(judgement.Breaches) > 0 && t.Contradiction != "" && !i.Ours {
@@ -145,15 +151,14 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 	return judgement
 }
 
-// withoutBooks drops what only books could show. An invariant that is about nothing
-// else is not applicable.
-func (i Invariant) withoutBooks(judgement *Judgement) {
-	about := func(clause string, books bool) bool {
-		return slices.ContainsFunc(i.Clauses, func(c Clause) bool { return (clause == "" || c.Name == clause) && c.Books == books })
-	}
-	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, func(breach Breach) bool { return about(breach.Clause, true) })
-	if !about("", false) && judgement.NotApplicable == "" {
-		*judgement = Judgement{NotApplicable: "this merchant does not export its books"}
+// without drops what only evidence could show that there is not. An invariant that
+// is about nothing else is not applicable.
+func (i Invariant) without(judgement *Judgement, reason string, needs func(Clause) bool) {
+	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, func(breach Breach) bool {
+		return slices.ContainsFunc(i.Clauses, func(c Clause) bool { return c.Name == breach.Clause && needs(c) })
+	})
+	if !slices.ContainsFunc(i.Clauses, func(c Clause) bool { return !needs(c) }) {
+		*judgement = Judgement{NotApplicable: reason}
 	}
 }
 

@@ -74,7 +74,7 @@ func baseTrial(id faults.Trial) faults.Trial {
 func (j *judging) count() {
 	counts := &j.verdict.Counts
 	counts.Planned, counts.Unattributed = j.evidence.Plan.Count(), len(j.evidence.Unattributed)
-	counts.Messages = counts.Unattributed
+	counts.Messages, counts.Unawaited = counts.Unattributed, j.evidence.Unawaited()
 	for _, trial := range j.evidence.Trials {
 		if trial.Rerun {
 			continue
@@ -330,7 +330,10 @@ func (j *judging) conclude() {
 	} else if !j.evidence.Closed {
 		reason("the run did not come to its end")
 	}
-	if v.Counts.Begun < v.Counts.Planned || v.Counts.Planned == 0 {
+	switch watched := j.evidence.Header.Capabilities.Watched; {
+	case watched && v.Counts.Planned == 0:
+		reason("no payment came while payquake watched: does your traffic buy anything, and is it sent to the merchant of this run?")
+	case v.Counts.Begun < v.Counts.Planned || v.Counts.Planned == 0:
 		reason("%d of %d planned trials were begun", v.Counts.Begun, v.Counts.Planned)
 	}
 	for _, expected := range v.Expectations {

@@ -399,3 +399,37 @@ func TestJudge_SidesByProvider(t *testing.T) {
 	lost := paidRun().with(func(s *story) { s.forgets() }).ends().evidence()
 	require.Equal(t, invariants.Judge(lost).Outcome, invariants.Judge(lost).Sides[0].Outcome)
 }
+
+// TestJudge_Watched: of a merchant whose shoppers were not payquake's no order is
+// known. It is judged by what crossed the links and by the provider's book alone,
+// at the amount that it asked for.
+func TestJudge_Watched(t *testing.T) {
+	watched := func(minor int64, status int) *story {
+		return run().with(func(s *story) { s.header.Capabilities = journal.Capabilities{Watched: true} }).
+			created("p1", minor).captured("p1", minor).healed().notified("p1", minor, status).forgets()
+	}
+	right := invariants.Judge(watched(777, 200).ends().evidence())
+	require.Equal(t, invariants.Held, right.Outcome)
+	for _, summary := range right.Invariants {
+		if summary.ID == "no-lost-payment" || summary.ID == "no-double-charge" {
+			require.Equal(t, invariants.NotApplicable, summary.Outcome)
+			require.Contains(t, summary.Reason, "its shoppers were not payquake's")
+		}
+	}
+	wrong := invariants.Judge(watched(777, 500).ends().evidence())
+	require.Equal(t, "every-valid-notification-is-acknowledged", wrong.Findings[0].Invariant)
+	require.Equal(t, payment.Fen(777), wrong.Findings[0].Money)
+	beyond := watched(777, 200).refunded("r1", "p1", 777).refunded("r2", "p1", 1).forgets().ends()
+	require.Equal(t, invariants.Violated, beyond.judged(t, "no-refund-beyond-capture").Outcome())
+}
+
+// TestJudge_WatchedButNothingCame: a run in which nobody bought proves nothing,
+// and says what to look for.
+func TestJudge_WatchedButNothingCame(t *testing.T) {
+	s := run().with(func(s *story) {
+		s.header.Capabilities, s.plan.Batches = journal.Capabilities{Watched: true}, nil
+	}).closed()
+	verdict := invariants.Judge(s.evidence())
+	require.Equal(t, invariants.Inconclusive, verdict.Outcome)
+	require.Contains(t, verdict.Reasons[0], "no payment came")
+}

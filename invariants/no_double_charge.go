@@ -10,7 +10,7 @@ func noDoubleCharge() Invariant {
 		ID: "no-double-charge",
 		Says: "At rest, no order keeps more than one capture: captures over all providers, gross of coupons, minus refunds done, " +
 			"under way or handed over, do not exceed what was due.",
-		Clauses: []Clause{{Name: "one-capture-kept", Says: "of several captures of an order, the merchant keeps at most what was due"}},
+		Clauses: []Clause{{Name: "one-capture-kept", Says: "of several captures of an order, the merchant keeps at most what was due", Orders: true}},
 		check:   checkNoDoubleCharge,
 	}
 }

@@ -11,7 +11,7 @@ func noLostPayment() Invariant {
 		Says: "At rest, every capture in the provider's book for this merchant is booked as paid on the order it was made for, " +
 			"or is returned, or its return is under way, or it was handed over.",
 		Clauses: []Clause{
-			{Name: "booked-or-returned", Says: "a capture is booked on its order, returned, or handed over"},
+			{Name: "booked-or-returned", Says: "a capture is booked on its order, returned, or handed over", Orders: true},
 			{Name: "known-order", Says: "a capture belongs to an order that the merchant knows", Books: true},
 		},
 		check: checkNoLostPayment,

@@ -12,7 +12,7 @@ func noLostRefund() Invariant {
 			"gross amount; every refund, cancel or reverse that the merchant asked for and that moved money is in its books.",
 		Clauses: []Clause{
 			{Name: "done-is-done", Says: "a refund that the merchant calls done moved its amount at the provider", Books: true},
-			{Name: "refunded-is-refunded", Says: "an order called refunded had all that was captured for it returned"},
+			{Name: "refunded-is-refunded", Says: "an order called refunded had all that was captured for it returned", Orders: true},
 			{Name: "moved-is-booked", Says: "money that went back is in the merchant's books", Books: true},
 		},
 		check: checkNoLostRefund,

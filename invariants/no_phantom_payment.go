@@ -12,8 +12,8 @@ func noPhantomPayment() Invariant {
 		Says: "The merchant never treats an order with a price as paid unless the provider's book had, by then, captured that " +
 			"order's own merchant reference into this merchant's account.",
 		Clauses: []Clause{
-			{Name: "captured-by-then", Says: "an order becomes paid only after one of its own references was captured"},
-			{Name: "released-after-capture", Says: "goods leave only after that"},
+			{Name: "captured-by-then", Says: "an order becomes paid only after one of its own references was captured", Orders: true},
+			{Name: "released-after-capture", Says: "goods leave only after that", Orders: true},
 		},
 		check: checkNoPhantomPayment,
 	}

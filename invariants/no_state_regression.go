@@ -11,7 +11,7 @@ func noStateRegression() Invariant {
 		Says: "An order once paid is never again unpaid, closed or failed, except by a return in the provider's book.",
 		Clauses: []Clause{
 			{Name: "history", Says: "the books never move an order back from paid", Shown: true, Books: true},
-			{Name: "page", Says: "an order's page never says unpaid after it said paid", Shown: true},
+			{Name: "page", Says: "an order's page never says unpaid after it said paid", Shown: true, Orders: true},
 		},
 		check: checkNoStateRegression,
 	}

@@ -12,7 +12,7 @@ func noUnkeptAcknowledgement() Invariant {
 		ID: "no-unkept-acknowledgement",
 		Says: "What the merchant acknowledged it keeps, through kill -9 and restart too, without being told again: redelivery and query " +
 			"answers for that trial are held back from the acknowledgement until the order reads paid or the bound passes.",
-		Clauses: []Clause{{Name: "kept", Says: "an acknowledged payment reads paid before anybody tells the merchant again"}},
+		Clauses: []Clause{{Name: "kept", Says: "an acknowledged payment reads paid before anybody tells the merchant again", Orders: true}},
 		check:   checkNoUnkeptAcknowledgement,
 	}
 }
@@ -58,7 +58,7 @@ func checkNoUnkeptAcknowledgement(t *Trial) Judgement {
 	if !looked {
 		return Judgement{Inconclusive: "the merchant could not be asked while nothing was told to it again"}
 	}
-	judgement.breach("kept", t.Planned.Total, []journal.Ref{from.Ref(), until.Ref()},
+	judgement.breach("kept", t.Total(), []journal.Ref{from.Ref(), until.Ref()},
 		"the merchant acknowledged the payment, was restarted, and did not know of it until it was told again")
 	return judgement
 }

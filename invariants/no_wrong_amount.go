@@ -11,7 +11,7 @@ func noWrongAmount() Invariant {
 		Says: "An order is treated as paid only if the gross capture equals, in amount and currency, the total the shopper " +
 			"confirmed for that payment, and exactly this is booked.",
 		Clauses: []Clause{
-			{Name: "capture-equals-total", Says: "a paid order has a capture of exactly its total"},
+			{Name: "capture-equals-total", Says: "a paid order has a capture of exactly its total", Orders: true},
 			{Name: "booked-equals-capture", Says: "what is booked is what was captured", Shown: true, Books: true},
 		},
 		check: checkNoWrongAmount,

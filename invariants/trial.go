@@ -90,6 +90,20 @@ func (t *Trial) Undisturbed() time.Time {
 	return t.Healed
 }
 
+// Total is what the trial's shopper was to pay: as planned, or, where the shopper
+// was not payquake's, what the merchant first asked for.
+func (t *Trial) Total() payment.Money {
+	if !t.evidence.Header.Capabilities.Watched {
+		return t.Planned.Total
+	}
+	for _, record := range t.Messages {
+		if record.Message.Operation == faults.Create && record.Message.Leg == faults.RequestLeg {
+			return record.Message.Sent.Amount
+		}
+	}
+	return payment.Money{}
+}
+
 // Records are all records of the trial in the order of their time.
 func (t *Trial) Records() []journal.Record {
 	all := slices.Concat(t.Operations, t.Messages, t.PinRecords, t.Postings, t.ProviderBook, t.MerchantBook, t.KeptBack)

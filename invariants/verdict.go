@@ -52,8 +52,11 @@ type Counts struct {
 	Rested       int `json:"rested"`
 	Messages     int `json:"messages"`
 	Unattributed int `json:"unattributed"`
-	Captures     int `json:"captures"`
-	Refunds      int `json:"refunds"`
+	// Unawaited are payments of other people's shoppers for which no trial was left:
+	// nobody paid them.
+	Unawaited int `json:"unawaited,omitempty"`
+	Captures  int `json:"captures"`
+	Refunds   int `json:"refunds"`
 }
 
 // Money is what moved and what is wrong, per currency in its findings; the

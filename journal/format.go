@@ -57,6 +57,8 @@ type Capabilities struct {
 	Books      bool `json:"books"`
 	Fulfilment bool `json:"fulfilment"`
 	HandOver   bool `json:"handOver"`
+	// Watched: its shoppers were not payquake's, so that of orders nothing is known.
+	Watched bool `json:"watched,omitempty"`
 }
 
 // Seal closes a journal: how much there must be of it.

@@ -75,6 +75,8 @@ const (
 	Contradiction StageName = "contradiction"
 	// Refused: somebody asked for a host that is not part of the run.
 	Refused StageName = "refused-host"
+	// TrafficEnded: the command that made other people's shoppers buy has ended.
+	TrafficEnded StageName = "traffic-ended"
 	// Collected: what the merchant believes of the trial was read into the record.
 	Collected  StageName = "collected"
 	BatchEnded StageName = "batch-ended"
@@ -179,6 +181,9 @@ const (
 	ByTrace     Attribution = "trace"
 	ByAmount    Attribution = "amount"
 	ByHeader    Attribution = "header" // a provider's delivery names its trial to the gateway
+	// ByArrival: it began a payment that no shopper of payquake's asked for; the next
+	// trial was waiting for one.
+	ByArrival Attribution = "arrival"
 	// Afterwards: at the time nobody knew; another message, or the merchant's books
 	// at rest, told whose reference it was. Records say Unattributed; evidence says
 	// this.

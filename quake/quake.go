@@ -45,6 +45,9 @@ type Options struct {
 	Seed uint64
 	// Results is the folder for the run folder; payquake-results in the test's if "".
 	Results string
+	// WatchFor is how long payments of the test's own traffic are waited for, where
+	// the manifest has no driver; ten minutes if 0.
+	WatchFor time.Duration
 	// Program is the payquake binary. Without it, and without PAYQUAKE_PROGRAM in
 	// the environment, the go tool builds one.
 	Program string
@@ -96,7 +99,7 @@ func Open(t testing.TB, options Options) *Session {
 	if err != nil {
 		t.Fatalf("payquake: %v", err)
 	}
-	s.setting.Progress = progress{t}
+	s.setting.Progress, s.setting.WatchFor = progress{t}, options.WatchFor
 	if s.harness, err = harness.Open(t.Context(), s.setting); err != nil {
 		t.Fatalf("payquake: %v", err)
 	}
@@ -137,6 +140,10 @@ func (s *Session) Endpoint(provider payment.ProviderName) string {
 	}
 	return at
 }
+
+// Shop is the base URL of the merchant as its shoppers reach it, for a merchant
+// without driver: the test's own traffic goes there while a scenario runs.
+func (s *Session) Shop() string { return s.harness.Shop() }
 
 // Run runs a scenario: one of the catalogue by its name, or a file by its path.
 // What is not possible with the merchant is left out, and said in the test's log.

@@ -61,7 +61,7 @@ func (s *survey) rows(chosen []embedded) []listed {
 	rows := make([]listed, 0, len(s.evidence.Trials))
 	for _, trial := range s.evidence.Trials {
 		row := listed{ID: trial.ID, Shopper: trial.Planned.Shopper, Method: trial.Planned.Method, Provider: trial.Planned.Provider,
-			Total: trial.Planned.Total, Faults: firedIn(trial), Outcome: s.outcome(trial.ID), Breaks: s.violated(trial.ID),
+			Total: trial.Total(), Faults: firedIn(trial), Outcome: s.outcome(trial.ID), Breaks: s.violated(trial.ID),
 			Scenario: trial.Planned.Scenario, Rerun: trial.Rerun, Drawn: drawn[trial.ID]}
 		for _, capture := range trial.Captures() {
 			if sum, err := row.Captured.Add(capture.Amount); err == nil {

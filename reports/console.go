@@ -188,7 +188,7 @@ func (p *printer) counts(v invariants.Verdict) {
 	p.blank()
 	p.line(fmt.Sprintf("trials    %d planned, %d begun, %d at rest", c.Planned, c.Begun, c.Rested))
 	p.line(fmt.Sprintf("messages  %d, %d of them given to no trial%s", c.Messages, c.Unattributed, attributed(c)))
-	p.line(fmt.Sprintf("payments  %s, %s", counted(c.Captures, "capture"), counted(c.Refunds, "refund")))
+	p.line(fmt.Sprintf("payments  %s, %s%s", counted(c.Captures, "capture"), counted(c.Refunds, "refund"), unawaited(c)))
 	p.line(fmt.Sprintf("pins      %d of %d required fired, %d of %d optional", v.Pins.RequiredFired, v.Pins.Required,
 		v.Pins.OptionalFired, v.Pins.Optional))
 }
@@ -220,4 +220,12 @@ func attributed(c invariants.Counts) string {
 		return ""
 	}
 	return fmt.Sprintf(" (%.2f %% were)", 100*float64(c.Messages-c.Unattributed)/float64(c.Messages))
+}
+
+// unawaited tells of payments that were left unpaid because no trial waited for them.
+func unawaited(c invariants.Counts) string {
+	if c.Unawaited == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d more were begun when no trial waited for one, and not paid", c.Unawaited)
 }

@@ -59,7 +59,7 @@ func (s *survey) attribution() []share {
 		}
 	}
 	count(s.evidence.Unattributed)
-	order := []journal.Attribution{journal.ByReference, journal.ByTrace, journal.ByAmount, journal.ByHeader, journal.Unattributed, journal.Afterwards}
+	order := []journal.Attribution{journal.ByReference, journal.ByTrace, journal.ByAmount, journal.ByHeader, journal.Unattributed, journal.Afterwards, journal.ByArrival}
 	shares, done := make([]share, 0, len(order)), 0
 	for i, how := range order {
 		if counts[how] == 0 {

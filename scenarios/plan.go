@@ -150,6 +150,29 @@ func (p Plan) Find(trial faults.Trial) (Trial, Batch, bool) {
 	return Trial{}, Batch{}, false
 }
 
+// Without is the plan without some of its trials, and without batches that had no
+// others.
+func (p Plan) Without(left []faults.Trial) Plan {
+	batches := p.Batches
+	p.Batches = nil
+	for _, batch := range batches {
+		batch.Trials = slices.DeleteFunc(slices.Clone(batch.Trials), func(t Trial) bool { return slices.Contains(left, t.ID) })
+		if len(batch.Trials) > 0 {
+			p.Batches = append(p.Batches, batch)
+		}
+	}
+	return p
+}
+
+// IDs are the batch's trials in their order.
+func (b Batch) IDs() []faults.Trial {
+	ids := make([]faults.Trial, len(b.Trials))
+	for i, trial := range b.Trials {
+		ids[i] = trial.ID
+	}
+	return ids
+}
+
 // Count is the number of trials in the plan.
 func (p Plan) Count() int {
 	count := 0

@@ -16,6 +16,9 @@ type Systems struct {
 	// Stranger: the merchant's habits are not known, such as whether it closes what
 	// it gives up; what it sends by itself may come, and is required of no pin.
 	Stranger bool
+	// Watched: the merchant's shoppers are other people's. A trial is a payment that
+	// they begin; payquake's part is to pay it, or not.
+	Watched bool
 	// Unstoppable: the merchant is not payquake's to stop and start.
 	Unstoppable bool
 	// Goods are all that the merchant sells; none means that it takes any price.

@@ -163,10 +163,32 @@ const shopLink faults.Link = "shopper->merchant"
 
 // allow reports whether the merchant offers all that a journey asks of it.
 func (s Systems) allow(t Trial) bool {
+	if s.Watched && !watchable(t.Journey) {
+		return false
+	}
 	for _, step := range t.Journey.Steps {
 		if step.Do == faults.StepRefund && !s.crosses(shopLink, faults.AskRefund) {
 			return false
 		}
 	}
 	return true
+}
+
+// watchable reports whether a journey is no more than one payment of one order,
+// paid or not.
+func watchable(journey faults.Journey) bool {
+	starts := 0
+	for _, step := range journey.Steps {
+		switch step.Do {
+		case faults.StepStart:
+			starts++
+		case faults.StepPlace, faults.StepOpen, faults.StepPay, faults.StepAwaitPaid:
+		default:
+			return false
+		}
+		if step.AtOnce > 1 || step.Repeats > 0 || step.Basket || step.Order > 0 || step.Elsewhere || step.Method == payment.MethodBarcode {
+			return false
+		}
+	}
+	return starts == 1
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,7 @@ type conducting struct {
 	keys        string
 	database    string
 	results     string
+	watchFor    time.Duration
 }
 
 func (c *conducting) define(command *cobra.Command) {
@@ -43,6 +45,7 @@ func (c *conducting) define(command *cobra.Command) {
 	flags.StringVar(&c.tracing, "merchant-tracing", "on", "whether the merchant sends spans of its own: on or off")
 	flags.StringVar(&c.keys, "keys", "fast", "providers' RSA keys: fast (many primes, for tests only) or standard")
 	flags.StringVar(&c.database, "merchant-database", "", "postgres:// URL for the merchant, instead of SQLite (local environment only)")
+	flags.DurationVar(&c.watchFor, "watch-for", 10*time.Minute, "how long to wait for payments of your own traffic, for a merchant without driver:")
 	flags.StringVar(&c.results, "results", "payquake-results", "folder for run folders")
 }
 
@@ -53,6 +56,9 @@ func (c *conducting) check() error {
 	if c.described != nil && (c.bug != "" || c.database != "") {
 		return usageError{fmt.Errorf("--merchant-bug and --merchant-database are the reference merchant's; %s describes another (--reference tests the reference merchant)",
 			c.described.Path)}
+	}
+	if c.watchFor <= 0 {
+		return usageError{errors.New("--watch-for: this should be a time such as 10m")}
 	}
 	if c.bug != "" {
 		if _, err := bugs.ByName(c.bug); err != nil {
@@ -224,6 +230,7 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	if errors.Is(err, setup.ErrNoFolder) {
 		err = usageError{fmt.Errorf("--results: %w", err)}
 	}
+	setting.WatchFor = c.watchFor
 	return setting, err
 }
 

@@ -77,12 +77,7 @@ func meaningOf(merchant *subject) (validated, error) {
 		}
 		said.Providers = append(said.Providers, fmt.Sprintf("%s (%s)", provider.Name, strings.Join(methods, ", ")))
 	}
-	if described.Driver.Command == nil && described.Driver.Refund == nil {
-		said.Missing = append(said.Missing, "refund: no shopper asks for money back")
-	}
-	if described.Driver.Command == nil && described.Driver.Books == nil {
-		said.Missing = append(said.Missing, "books: what the merchant believes of payments and refunds is not compared")
-	}
+	said.Missing = missingOf(described)
 	suite, err := scenarios.Load("suite", scenarios.DefaultSystems())
 	if err != nil {
 		return said, err
@@ -102,6 +97,21 @@ func meaningOf(merchant *subject) (validated, error) {
 		}
 	}
 	return said, nil
+}
+
+// missingOf says what a run does without, and what that means.
+func missingOf(described *manifest.Manifest) []string {
+	if described.Watched() {
+		return []string{"driver: payquake only watches; each new payment of your own traffic becomes the next trial, and of orders and books nothing is known"}
+	}
+	var missing []string
+	if !described.Driver.Refunds() {
+		missing = append(missing, "refund: no shopper asks for money back")
+	}
+	if !described.Driver.ExportsBooks() {
+		missing = append(missing, "books: what the merchant believes of payments and refunds is not compared")
+	}
+	return missing
 }
 
 func containerOf(how manifest.Merchant) string {

@@ -19,7 +19,7 @@ type claim struct {
 
 // attribute finds the trial of a message, in this order: a reference that is
 // bound; the name that payquake's own parties give; the trace context; the
-// reserved amount. Trace context never wins against a binding, since query
+// reserved amount; the trial that waits for a payment of other people's. Trace context never wins against a binding, since query
 // jobs and batches carry a stranger's. A message that binds to nothing is
 // unattributed, never guessed.
 func (r *Register) attribute(c claim) (faults.Trial, journal.Attribution) {
@@ -61,6 +61,11 @@ func (r *Register) lookup(c claim, keys []string) (faults.Trial, journal.Attribu
 		}
 		if trial, holds := r.turns[turn{providerOf(c.link), c.facts.Amount}]; holds {
 			return trial, journal.ByAmount
+		}
+	}
+	if c.facts.Operation == faults.Create {
+		if trial, waited := r.arrives(c); waited {
+			return trial, journal.ByArrival
 		}
 	}
 	return "", journal.Unattributed

@@ -104,8 +104,11 @@ func (x *exchange) answerCaller(answer *Answer) (reusable bool) {
 	if leg.keepsBack(answer) {
 		x.Register.keepBack(x.trial)
 	}
-	x.recordAnswer(answer, outcome, leg)
+	shown := x.recordAnswer(answer, outcome, leg)
 	_, err := x.caller.conn.Write(outcome.answer.Bytes(x.request.Method))
+	if err == nil {
+		x.Register.showCode(x.trial, shown)
+	}
 	x.Register.pass(x.address(faults.AnswerLeg))
 	leg.after(x.request, outcome.answer)
 	return err == nil && keepsAlive(outcome.answer.Header)
@@ -156,19 +159,23 @@ func (x *exchange) recordRequest(seen *Request, fate journal.Fate, pins []string
 	x.record(message)
 }
 
-func (x *exchange) recordAnswer(sent *Answer, outcome answerOutcome, leg *legActions) {
+// recordAnswer records what became of an answer, and tells what the caller was
+// shown.
+func (x *exchange) recordAnswer(sent *Answer, outcome answerOutcome, leg *legActions) (shown journal.Facts) {
 	message := x.message(faults.AnswerLeg, outcome.fate, leg.pins())
 	message.Status = sent.Status
 	message.Sent = x.Dialect.Answer(x.request, sent)
 	x.Register.bindAnswer(x.Link.Link, x.trial, message.Sent)
+	shown = message.Sent
 	seen := sent
 	if outcome.answer != nil && outcome.answer != sent {
-		facts := x.Dialect.Answer(x.request, outcome.answer)
-		message.Seen, message.Status, seen = &facts, outcome.answer.Status, outcome.answer
+		shown = x.Dialect.Answer(x.request, outcome.answer)
+		message.Seen, message.Status, seen = &shown, outcome.answer.Status, outcome.answer
 	}
 	message.BodyHash, message.BodySize = hashOf(seen.Body), len(seen.Body)
 	message.Body = x.Dialect.Body(x.request, seen)
 	x.record(message)
+	return shown
 }
 
 func (x *exchange) message(leg faults.Leg, fate journal.Fate, pins []string) journal.Message {

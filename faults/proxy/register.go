@@ -26,6 +26,7 @@ type Register struct {
 	byReference  map[string]faults.Trial
 	unattributed map[messageKind]time.Time // when one was last seen
 	turns        map[turn]faults.Trial
+	expecting    map[string][]faults.Trial // by provider: who waits for its next payment
 }
 
 // Casting prepares the register for one trial.
@@ -53,6 +54,7 @@ type casting struct {
 	// payments are the references under which the trial began payments, by
 	// provider, in their order.
 	payments map[string][]payment.MerchantReference
+	arrival  *Arrival // what came for it; nil if it waits for nothing, or still does
 }
 
 // armed is a pin in force.
@@ -86,6 +88,7 @@ func NewRegister(system clock.Clock, feed *journal.Feed) *Register {
 		byReference:  map[string]faults.Trial{},
 		unattributed: map[messageKind]time.Time{},
 		turns:        map[turn]faults.Trial{},
+		expecting:    map[string][]faults.Trial{},
 	}
 }
 
@@ -321,4 +324,5 @@ func (r *Register) forget(c *casting) {
 		delete(r.byAmount, amount)
 	}
 	r.endTurns(c.Trial)
+	r.endExpecting(c.Trial)
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/payquake/payquake/telemetry"
 )
 
-// Willing reports whether the shopper wants to pay at all.
+// Willing reports whether the shopper wants to pay at all, and is payquake's own to
+// try again.
 func (k *Walk) Willing() bool {
-	return len(k.wanted()) > 0
+	return k.Arrivals == nil && len(k.wanted()) > 0
 }
 
 // wanted are the orders that the shopper wants to pay.
@@ -42,6 +43,9 @@ type Standing struct {
 
 // Standing looks at the trial's orders.
 func (k *Walk) Standing(ctx context.Context) Standing {
+	if k.Arrivals != nil { // nobody knows of which orders to ask
+		return Standing{Final: true}
+	}
 	wanted := k.wanted()
 	standing := Standing{Final: true, Paid: len(wanted) > 0}
 	own, replacements := k.known()

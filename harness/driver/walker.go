@@ -30,10 +30,14 @@ type Walker struct {
 	Scanned func(ctx context.Context, scan proxy.Scan) error
 	// Turns are taken before payments of amounts that several trials have; nil if
 	// every trial has its own.
-	Turns  Turns
-	Feed   *journal.Feed
-	Clock  clock.Clock
-	Tracer trace.Tracer
+	Turns Turns
+	// Arrivals are payments of other people's shoppers, which trials wait for; nil if
+	// payquake's own shoppers buy. Quiet reports whether no more can come.
+	Arrivals Arrivals
+	Quiet    func() bool
+	Feed     *journal.Feed
+	Clock    clock.Clock
+	Tracer   trace.Tracer
 }
 
 // Walk is one trial's shopper on the way. What Walk returns can be asked, once
@@ -42,6 +46,8 @@ type Walk struct {
 	*Walker
 	trial scenarios.Trial
 	calls atomic.Int64
+	// missed: it waited for a payment, and none came.
+	missed atomic.Bool
 
 	mu           sync.Mutex
 	orders       []placed
@@ -121,6 +127,12 @@ func (k *Walk) Journey(ctx context.Context) {
 		telemetry.RunKey.String(k.Run), telemetry.TrialKey.String(string(k.trial.ID)),
 		telemetry.AmountKey.Int64(k.trial.Total.Minor), telemetry.CurrencyKey.String(string(k.trial.Total.Currency))))
 	defer span.End()
+	if k.Arrivals != nil {
+		if err := k.watch(ctx); err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		return
+	}
 	for _, step := range k.trial.Journey.Steps {
 		if err := k.step(ctx, step); err != nil {
 			span.SetStatus(codes.Error, err.Error())

@@ -28,6 +28,8 @@ type Environment interface {
 	// Start starts a stopped role again and makes it known to the gateway. It
 	// does not wait until the role serves.
 	Start(ctx context.Context, role string) error
+	// Traffic starts the command that makes the merchant's own shoppers buy.
+	Traffic() (*Traffic, error)
 	// MerchantEnded says why the merchant does not run although nobody stopped it;
 	// nil while it runs, or if that cannot be known.
 	MerchantEnded(ctx context.Context) error

@@ -18,7 +18,7 @@ func TestDocs_EveryManifestIsRead(t *testing.T) {
 	text, err := os.ReadFile("../../docs/your-merchant.md")
 	require.NoError(t, err)
 	blocks := strings.Split(string(text), "```yaml\nname:")[1:]
-	require.Len(t, blocks, 3)
+	require.Len(t, blocks, 4)
 	for _, block := range blocks {
 		body, _, closed := strings.Cut(block, "```")
 		require.True(t, closed)

@@ -23,6 +23,12 @@ type Driver struct {
 	Words   Words
 }
 
+// Refunds reports whether shoppers can ask for money back.
+func (d Driver) Refunds() bool { return d.Command != nil || d.Refund != nil }
+
+// ExportsBooks reports whether the merchant's books can be read.
+func (d Driver) ExportsBooks() bool { return d.Command != nil || d.Books != nil }
+
 // Call is one call on the merchant's API.
 type Call struct {
 	Method  string

@@ -28,9 +28,17 @@ type Manifest struct {
 	Services  []Service
 	// Goods are what the merchant sells, where it sells only what it lists; none
 	// means that it takes any price.
-	Goods  []scenarios.Good
-	Driver Driver
+	Goods []scenarios.Good
+	// Driver says how payquake's shoppers act. Without one payquake only watches:
+	// other people's shoppers buy, by Traffic or by themselves.
+	Driver *Driver
+	// Traffic is a command, run in Folder, that makes such shoppers buy; none means
+	// that somebody else does.
+	Traffic []string
 }
+
+// Watched reports whether the merchant's shoppers are not payquake's.
+func (m Manifest) Watched() bool { return m.Driver == nil }
 
 // Merchant says how the merchant is started, and where it is reached: as a process
 // (Command), as a container (Image or Build), as either, or not at all (URL).

@@ -25,11 +25,11 @@ type reader struct {
 
 func (r *reader) manifest(root document.Node) Manifest {
 	m := Manifest{Folder: r.folder}
-	values := r.Fields("", root, []string{"name", "merchant", "providers", "services", "catalogue", "driver"})
+	values := r.Fields("", root, []string{"name", "merchant", "providers", "services", "catalogue", "driver", "traffic"})
 	if values == nil {
 		return m
 	}
-	for _, key := range []string{"name", "merchant", "providers", "driver"} {
+	for _, key := range []string{"name", "merchant", "providers"} {
 		if _, given := values[key]; !given {
 			r.Addf("", "%s: is missing; %s", key, missing()[key])
 		}
@@ -50,10 +50,33 @@ func (r *reader) manifest(root document.Node) Manifest {
 	if n, given := values["catalogue"]; given {
 		m.Goods = r.goods(n)
 	}
-	if n, given := values["driver"]; given {
-		m.Driver = r.driver(n, len(m.Goods) > 0)
-	}
+	r.shoppers(&m, values)
 	return m
+}
+
+// shoppers reads who buys: payquake's shoppers, by a driver, or other people's.
+func (r *reader) shoppers(m *Manifest, values map[string]document.Node) {
+	driver, driven := values["driver"]
+	traffic, watched := values["traffic"]
+	switch {
+	case driven && watched:
+		r.Add("traffic", "a run has payquake's shoppers or your own: with driver: there is no traffic:")
+	case driven:
+		made := r.driver(driver, len(m.Goods) > 0)
+		m.Driver = &made
+	case len(m.Goods) > 0:
+		r.Add("catalogue", "it is for payquake's shoppers; without driver: your own traffic chooses what is bought")
+	case watched:
+		m.Traffic = r.command("traffic", traffic, "npm, run, e2e")
+	}
+}
+
+// command reads a command line as a list of its words.
+func (r *reader) command(at string, n document.Node, example string) []string {
+	if n.Kind == document.Scalar {
+		r.Addf(at, `a command is a list, such as [%s]; for a shell line: [sh, -c, "…"]`, example)
+	}
+	return r.texts(at, n)
 }
 
 // missing says what a section is for.
@@ -62,7 +85,6 @@ func missing() map[string]string {
 		"name":      "it names the merchant in reports",
 		"merchant":  "it says how to start the merchant: command:, build:, image: or url:",
 		"providers": "it lists whom the merchant takes payments with, such as providers: [wechatpay]",
-		"driver":    "it says how to place, pay, read and refund an order",
 	}
 }
 
@@ -162,10 +184,7 @@ func (r *reader) way(m *Merchant, key string, n document.Node) {
 	at := "merchant." + key
 	switch key {
 	case "command":
-		m.Command = r.texts(at, n)
-		if n.Kind == document.Scalar {
-			r.Add(at, `a command is a list, such as [python3, shop.py]; for a shell line: [sh, -c, "…"]`)
-		}
+		m.Command = r.command(at, n, "python3, shop.py")
 	case "image":
 		m.Image = r.Text(at, n)
 	case "compose":

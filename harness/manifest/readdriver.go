@@ -32,7 +32,7 @@ func (r *reader) driver(n document.Node, catalogue bool) Driver {
 		return d
 	}
 	if n, given := values["command"]; given {
-		d.Command = r.texts("driver.command", n)
+		d.Command = r.command("driver.command", n, "./drive")
 		for _, key := range []string{"login", "headers", "place", "start", "read", "refund", "books", "reset", "states"} {
 			if _, also := values[key]; also {
 				r.Addf("driver."+key, "the command makes the calls; %s: belongs to a driver without one", key)

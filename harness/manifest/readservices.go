@@ -105,7 +105,7 @@ func (r *reader) serviceWay(s *Service, at, key string, n document.Node) {
 	where := document.Under(at, key)
 	switch key {
 	case "command":
-		s.Command = r.texts(where, n)
+		s.Command = r.command(where, n, "python3, loyalty.py")
 	case "build":
 		s.Build = &Build{Dockerfile: "Dockerfile"}
 		values := r.Fields(where, n, []string{"context", "dockerfile"})

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -12,12 +13,13 @@ import (
 // has.
 func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 	all = m.With(all)
-	systems := scenarios.Systems{Stranger: true, Unstoppable: !m.Merchant.Stoppable(), Goods: m.Goods}
+	systems := scenarios.Systems{Stranger: true, Watched: m.Watched(), Unstoppable: !m.Merchant.Stoppable(), Goods: m.Goods}
 	for _, link := range all.Links {
 		switch {
+		case link.Name == "shopper->merchant" && m.Watched(): // nobody can tell whose messages its are
 		case link.Name == "shopper->merchant":
 			operations := slices.Clone(link.Operations)
-			if m.Driver.Command == nil && m.Driver.Refund == nil {
+			if !m.Driver.Refunds() {
 				operations = slices.DeleteFunc(operations, func(o faults.Operation) bool { return o == faults.AskRefund })
 			}
 			systems.Links = append(systems.Links, scenarios.Link{Name: link.Name, Operations: operations})
@@ -31,6 +33,9 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 			continue
 		}
 		provider.Methods, provider.Combines = m.Providers[at].Methods, false
+		if m.Watched() { // how a payment is begun is for others to choose
+			provider.Methods, provider.Quiet, provider.Unsigned = []payment.Method{payment.MethodCode}, nil, nil
+		}
 		systems.Providers = append(systems.Providers, provider)
 	}
 	return systems

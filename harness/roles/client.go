@@ -200,6 +200,19 @@ func (c *Client) EndTurn(ctx context.Context, trial faults.Trial) error {
 	return c.call(ctx, http.MethodPost, "/turn/end", trial, nil)
 }
 
+// Expect has a trial wait for the next payment at a provider that belongs to
+// nobody.
+func (c *Client) Expect(ctx context.Context, asked Expectation) error {
+	return c.call(ctx, http.MethodPost, "/arrival/expect", asked, nil)
+}
+
+// Arrived tells what came for a trial that waits; nil as long as nothing has.
+func (c *Client) Arrived(ctx context.Context, trial faults.Trial) (*proxy.Arrival, error) {
+	var arrival *proxy.Arrival
+	err := c.call(ctx, http.MethodPost, "/arrival/take", trial, &arrival)
+	return arrival, err
+}
+
 // Confirm says that the process of a triggered pin is down.
 func (c *Client) Confirm(ctx context.Context, pin faults.Pin) error {
 	return c.call(ctx, http.MethodPost, "/confirm", faults.Pin{ID: pin.ID, Trial: pin.Trial}, nil)

@@ -267,6 +267,16 @@ func (g *Gateway) openControl() error {
 		g.register.EndTurn(trial)
 		return nothing{}, nil
 	})
+	handle(mux, "POST /arrival/expect", func(_ context.Context, asked Expectation) (nothing, error) {
+		g.register.Expect(asked.Trial, asked.Provider)
+		return nothing{}, nil
+	})
+	handle(mux, "POST /arrival/take", func(_ context.Context, trial faults.Trial) (*proxy.Arrival, error) {
+		if arrival, came := g.register.Arrived(trial); came {
+			return &arrival, nil
+		}
+		return nil, nil
+	})
 	handle(mux, "POST /confirm", func(_ context.Context, pin faults.Pin) (nothing, error) {
 		g.register.Confirm(pin.Trial, pin.ID)
 		return nothing{}, nil
@@ -296,6 +306,12 @@ type Turn struct {
 	Trial    faults.Trial         `json:"trial"`
 	Provider payment.ProviderName `json:"provider"`
 	Amount   payment.Money        `json:"amount"`
+}
+
+// Expectation is a trial that waits for the next payment at a provider.
+type Expectation struct {
+	Trial    faults.Trial         `json:"trial"`
+	Provider payment.ProviderName `json:"provider"`
 }
 
 // callee says where a role can be reached from the gateway. Wire is where its

@@ -90,13 +90,17 @@ func describe(header *journal.Header, described *manifest.Manifest) {
 		header.Capabilities = journal.Capabilities{Books: true, Fulfilment: true, HandOver: true}
 		return
 	}
-	books := described.Driver.Books
 	header.Merchant, header.Manifest = described.Name, described.Path
 	if absolute, err := filepath.Abs(described.Path); err == nil { // it is read again from anywhere
 		header.Manifest = absolute
 	}
 	header.LongestTimer = faults.Duration(described.Merchant.LongestTimer)
-	header.Capabilities = journal.Capabilities{Books: books != nil || described.Driver.Command != nil, HandOver: books != nil && books.HandedOver != nil}
+	if described.Watched() {
+		header.Capabilities = journal.Capabilities{Watched: true}
+		return
+	}
+	books := described.Driver.Books
+	header.Capabilities = journal.Capabilities{Books: described.Driver.ExportsBooks(), HandOver: books != nil && books.HandedOver != nil}
 }
 
 // Known are the systems that a scenario for a merchant may name: all, and the

@@ -72,8 +72,9 @@ func mayImport() map[string][]string {
 		"internal/document":          {},
 		"quake":                      {"harness", "harness/manifest", "harness/setup", "invariants", "journal", "payment", "reports", "scenarios"},
 		// Merchants that know nothing of payquake.
-		"examples/go":   {},
-		"internal/tidy": {},
+		"examples/go":     {},
+		"examples/go/buy": {},
+		"internal/tidy":   {},
 	}
 }
 
