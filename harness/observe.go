@@ -170,11 +170,15 @@ func partOf(trial scenarios.Trial, provider payment.ProviderName, purse payment.
 	return part
 }
 
-// drive walks the journeys, as many at a time as the batch allows.
+// drive walks the journeys, as many at a time as the batch allows. How many of
+// other people's payments there are at a time is not for the batch to say.
 func (o *observation) drive(ctx context.Context) {
 	var walking sync.WaitGroup
 	defer walking.Wait()
 	slots := make(chan struct{}, max(o.batch.InFlight, 1))
+	if o.watch != nil {
+		slots = make(chan struct{}, len(o.batch.Trials))
+	}
 	for _, trial := range o.batch.Trials {
 		select {
 		case slots <- struct{}{}:
