@@ -171,7 +171,9 @@ func messageFaults() []Definition {
 }
 
 func behaviours() []Definition {
-	return []Definition{lateSuccess(), notifyNever(), notifyMany(), unknownOutcome(), queryLag(), decline()}
+	return []Definition{lateSuccess(), lateByHours(), pendingThenPaid(), pendingThenFailed(), decline(), declineBurst(), notifyNever(),
+		notifyEarly(), notifyLate(), notifyMany(), notifyOutOfOrder(), notifyFailure(), queryLag(), unknownOutcome(), closeUserPaying(),
+		refundProcessing(), refundFailsAfterAccept(), promotion(), finalStateWord(), clockSkew()}
 }
 
 func processFaults() []Definition {

@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
@@ -12,7 +13,7 @@ import (
 // treated. It is safe for concurrent use; a Behaviour is guarded by its
 // provider's lock.
 type Roster struct {
-	recorder     Recorder
+	ports        Ports
 	usualDecline string
 
 	mu    sync.Mutex
@@ -27,8 +28,8 @@ type cast struct {
 
 // NewRoster makes an empty roster of a provider whose code of a refusal for want
 // of money is usualDecline.
-func NewRoster(recorder Recorder, usualDecline string) *Roster {
-	return &Roster{recorder: recorder, usualDecline: usualDecline, parts: map[faults.Trial]*cast{}}
+func NewRoster(ports Ports, usualDecline string) *Roster {
+	return &Roster{ports: ports, usualDecline: usualDecline, parts: map[faults.Trial]*cast{}}
 }
 
 // Cast enters a trial.
@@ -60,7 +61,7 @@ func (r *Roster) Heal(trials []faults.Trial) {
 // Next is how the provider behaves towards the trial's next payment. The last
 // conduct holds for all further ones; without any it is the usual one.
 func (r *Roster) Next(trial faults.Trial) *Behaviour {
-	behaviour := &Behaviour{trial: trial, recorder: r.recorder, usualDecline: r.usualDecline, fired: map[string]bool{}}
+	behaviour := &Behaviour{trial: trial, ports: r.ports, usualDecline: r.usualDecline, fired: map[string]bool{}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.parts[trial]
@@ -85,17 +86,21 @@ func (r *Roster) Next(trial faults.Trial) *Behaviour {
 // the pin behind a part of the conduct as fired when that part shows. It is
 // guarded by its provider's lock.
 type Behaviour struct {
-	trial    faults.Trial
-	conduct  faults.Conduct
-	pins     map[string]string // the pin behind each part, by fault
-	recorder Recorder
-	fired    map[string]bool
+	trial   faults.Trial
+	conduct faults.Conduct
+	pins    map[string]string // the pin behind each part, by fault
+	ports   Ports
+	fired   map[string]bool
 
 	usualDecline string
 
-	lag      int  // queries that still said unpaid
-	declines int  // tries that were refused
-	unknown  bool // the unknown outcome was told
+	lag      int       // queries that still said unpaid
+	declines int       // tries that were refused
+	declined time.Time // when the first one was
+	unknown  bool      // the unknown outcome was told
+	pended   bool      // a pay-type call was answered as pending
+	closes   int       // closes that were refused
+	refunds  int       // refunds that failed
 }
 
 // Lags reports whether this query about a captured payment still says unpaid.
@@ -111,11 +116,21 @@ func (b *Behaviour) Lags(ctx context.Context) bool {
 // Refuses counts a try to pay and returns the provider's code of its refusal,
 // or nothing.
 func (b *Behaviour) Refuses(ctx context.Context) string {
-	if b == nil || b.declines >= b.conduct.Declines {
+	if b == nil {
 		return ""
 	}
-	b.declines++
-	b.shown(ctx, "decline")
+	now := b.ports.Clock.Now()
+	switch {
+	case b.declines < b.conduct.Declines:
+		b.shown(ctx, "decline")
+	case b.conduct.DeclinesFor > 0 && (b.declined.IsZero() || now.Sub(b.declined) < b.conduct.DeclinesFor):
+		b.shown(ctx, "decline-burst")
+	default:
+		return ""
+	}
+	if b.declines++; b.declined.IsZero() {
+		b.declined = now
+	}
 	if b.conduct.Decline == "" {
 		return b.usualDecline
 	}
@@ -167,5 +182,5 @@ func (b *Behaviour) shown(ctx context.Context, aspect string) {
 		return
 	}
 	b.fired[aspect] = true
-	b.recorder.Record(ctx, b.trial, journal.Record{Pin: &journal.Pin{ID: pin, Fault: aspect, Phase: journal.PinFired}})
+	b.ports.Recorder.Record(ctx, b.trial, journal.Record{Pin: &journal.Pin{ID: pin, Fault: aspect, Phase: journal.PinFired}})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/payquake/payquake/clock"
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 )
@@ -20,7 +21,7 @@ func (f *fired) Record(_ context.Context, _ faults.Trial, record journal.Record)
 // of a conduct reports its own pin, once.
 func TestRoster_ConductsInOrderAndPinsOnce(t *testing.T) {
 	var seen fired
-	roster, ctx := NewRoster(&seen, "usual"), t.Context()
+	roster, ctx := NewRoster(Ports{Recorder: &seen, Clock: clock.System{}}, "usual"), t.Context()
 	roster.Cast(Part{Trial: "t1", Conducts: []faults.Conduct{
 		{QueryLag: 2, UnknownOutcome: true}, {Decline: "NO", Declines: 2, NotifyNever: true}},
 		Pins: []map[string]string{{"query-lag": "p1", "unknown-outcome": "p2"}, {"decline": "p3"}}})

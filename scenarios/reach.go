@@ -161,9 +161,31 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 // payments ever shows.
 func (c course) behaviourReach(t Trial, name string) reach {
 	switch name {
-	case "notify-never", "notify-many":
+	case "notify-never", "notify-many", "notify-late", "clock-skew":
 		return sureIf(c.notified(), c.codes+c.later > 0)
-	case "decline":
+	case "notify-early":
+		return sureIf(c.scans > 0 && c.provider.NotifiesBarcodes, false)
+	case "notify-out-of-order":
+		return sureIf(false, c.notified() && c.refunds > 0) // the merchant may not know in time that it can refund
+	case "notify-failure":
+		return sureIf(false, slices.Contains(c.provider.TellsFailures, t.Method) && (c.scans > 0 || c.unpaid()))
+	case "pending-then-paid", "pending-then-failed":
+		return sureIf(c.scans > 0, false)
+	case "late-by-hours":
+		return sureIf(c.pays > 0, c.later > 0)
+	case "close-user-paying":
+		return sureIf(false, c.provider.RefusesBusyClose && (c.unpaid() || c.several()))
+	case "refund-processing", "refund-fails-after-accept":
+		if !c.provider.LateRefunds {
+			return never
+		}
+		return sureIf(c.refunds > 0 && c.pays > 0 && c.begun == 1, c.several())
+	case "promotion", "final-state-word":
+		if (name == "promotion" && !c.provider.Promotes) || (name == "final-state-word" && !c.provider.Finishes) {
+			return never
+		}
+		return sureIf(c.pays+c.scans > 0, c.codes+c.later > 0)
+	case "decline", "decline-burst":
 		return sureIf(c.pays > 0, c.codes+c.scans+c.later > 0)
 	case "unknown-outcome":
 		return sureIf(c.scans > 0 || (c.refunds > 0 && c.pays > 0), c.several())

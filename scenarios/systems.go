@@ -45,6 +45,12 @@ type Provider struct {
 	// only answered. ConfirmsBarcodes: what its answer says must be asked for
 	// once more. ConfirmsNotifications: so must what a notification says.
 	NotifiesBarcodes, ConfirmsBarcodes, ConfirmsNotifications bool
+	// LateRefunds: a refund is accepted first, and its money moves later.
+	// RefusesBusyClose: a close may be refused because the shopper is paying.
+	// Promotes: the provider pays coupons. Finishes: it has a second word for paid.
+	LateRefunds, RefusesBusyClose, Promotes, Finishes bool
+	// TellsFailures are the ways to pay of which a failed payment may be notified.
+	TellsFailures []payment.Method
 	// UnknownOutcome are the error codes that leave open whether a call was
 	// acted on.
 	UnknownOutcome []string
@@ -78,7 +84,7 @@ func DefaultSystems() Systems {
 }
 
 func weChatPay() Provider {
-	return Provider{Name: "wechatpay", Combines: true,
+	return Provider{Name: "wechatpay", Combines: true, LateRefunds: true, RefusesBusyClose: true, Promotes: true,
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodInApp, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		UnknownOutcome: []string{"SYSTEM_ERROR", "BANK_ERROR"},
 		Signatures:     faults.BadSignatures(),
@@ -88,7 +94,8 @@ func weChatPay() Provider {
 }
 
 func alipay() Provider {
-	return Provider{Name: "alipay", NotifiesBarcodes: true, ConfirmsBarcodes: true,
+	return Provider{Name: "alipay", NotifiesBarcodes: true, ConfirmsBarcodes: true, Promotes: true, Finishes: true,
+		TellsFailures:     []payment.Method{payment.MethodApp},
 		Methods:           []payment.Method{payment.MethodCode, payment.MethodInApp, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		Quiet:             []payment.Method{payment.MethodApp, payment.MethodWeb},
 		UnknownOutcome:    []string{"20000", "ACQ.SYSTEM_ERROR"},
@@ -98,7 +105,8 @@ func alipay() Provider {
 }
 
 func unionPay() Provider {
-	return Provider{Name: "unionpay", NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true,
+	return Provider{Name: "unionpay", NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true, LateRefunds: true,
+		TellsFailures:  []payment.Method{payment.MethodBarcode},
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		Unsigned:       []payment.Method{payment.MethodWeb},
 		Lacks:          []faults.Operation{faults.Close}, // an unpaid payment ends by its time alone
@@ -218,6 +226,11 @@ func (s Systems) linkNames() []string {
 		names = append(names, string(link.Name))
 	}
 	return names
+}
+
+// offered leaves of methods those that some provider offers.
+func (s Systems) offered(methods []payment.Method) []payment.Method {
+	return slices.DeleteFunc(slices.Clone(methods), func(m payment.Method) bool { return !slices.Contains(s.methodNames(), string(m)) })
 }
 
 // methodNames lists every method that some provider offers.

@@ -107,6 +107,10 @@ func (s Scenario) possible(systems Systems) (Scenario, error) {
 			return Scenario{}, fmt.Errorf("%s has no shopper who could pay with %s", s.Name, document.Joined(s.Scale.Providers))
 		}
 	}
+	s.Scale.Methods = systems.offered(s.Scale.Methods)
+	for i := range s.Shoppers {
+		s.Shoppers[i].Methods = systems.offered(s.Shoppers[i].Methods)
+	}
 	gone := s.leaveOutFaults(systems)
 	s.Expect = slices.DeleteFunc(slices.Clone(s.Expect), func(e Expectation) bool {
 		return e.What == FaultFired && gone[e.Fault] || e.What == Refunds && !systems.crosses(shopLink, faults.AskRefund)

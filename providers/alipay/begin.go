@@ -1,7 +1,11 @@
 package alipay
 
 import (
+	"context"
 	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/providers/ledger"
@@ -206,6 +210,11 @@ func (p *Provider) take(c call, o *order, shown *code) (reply, *failure) {
 		o.awaiting = shown
 		return p.inProcess(o), nil
 	}
+	if after, fails, pends := o.behaviour.Pends(c.ctx); pends {
+		o.awaiting = shown
+		p.decideLater(c.ctx, o, after, fails)
+		return p.inProcess(o), nil
+	}
 	switch err := p.capture(c.ctx, o, shown.owner); {
 	case errors.Is(err, ledger.ErrNotEnough):
 		return reply{}, refuse(subNotEnough)
@@ -215,6 +224,24 @@ func (p *Provider) take(c call, o *order, shown *code) (reply, *failure) {
 		return reply{}, p.unknown()
 	}
 	return reply{node: p.receipt(o)}, nil
+}
+
+// decideLater has the shopper of a barcode that waits enter the password after a
+// while, or give up, which closes the trade (§5, §6). Whoever ends it first is the
+// first.
+func (p *Provider) decideLater(ctx context.Context, o *order, after time.Duration, fails bool) {
+	asked := trace.SpanContextFromContext(ctx)
+	p.Agenda.After(o.trial, after, func(ctx context.Context) {
+		ctx = trace.ContextWithSpanContext(ctx, asked)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.age(ctx, o) != nil || o.state != stateOpen || o.awaiting == nil {
+			return
+		}
+		if fails || p.capture(ctx, o, o.awaiting.owner) != nil {
+			_ = p.end(ctx, o, "the shopper did not confirm") // an open trade can be closed
+		}
+	})
 }
 
 // inProcess is 10003: the shopper must enter a password (§5).
@@ -232,16 +259,19 @@ func (p *Provider) receipt(o *order) *node {
 	id, logon := o.buyer()
 	amount := o.asked.Total.Decimal()
 	answer.text("buyer_logon_id", logon)
-	answer.text("buyer_pay_amount", amount)
+	answer.text("buyer_pay_amount", o.buyerPaid().Decimal())
 	answer.text(o.account.buyerMember(), id)
-	answer.raw("fund_bill_list", funds("fund_channel", amount))
-	answer.text("gmt_payment", wireTime(o.paid.CapturedAt))
-	answer.text("invoice_amount", amount)
+	answer.raw("fund_bill_list", o.funds("fund_channel"))
+	answer.text("gmt_payment", wireTime(o.shown(o.paid.CapturedAt)))
+	answer.text("invoice_amount", o.buyerPaid().Decimal())
 	answer.text("out_trade_no", o.asked.OutTradeNo)
 	answer.text("point_amount", "0.00")
 	answer.text("receipt_amount", amount)
 	answer.text("total_amount", amount)
 	answer.text("trade_no", o.tradeNo)
+	if vouchers := o.vouchers(); vouchers != "" {
+		answer.raw("voucher_detail_list", vouchers)
+	}
 	return answer
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers/keys"
@@ -36,10 +37,10 @@ func (o *order) notice() parameters {
 	}
 	said[buyer] = id
 	if o.everPaid() {
-		amount := o.asked.Total.Decimal()
-		said["gmt_payment"], said["fund_bill_list"] = wireTime(o.paid.CapturedAt), funds("fundChannel", amount)
-		said["receipt_amount"], said["invoice_amount"], said["buyer_pay_amount"] = amount, amount, amount
-		said["point_amount"] = "0.00"
+		amount, paid := o.asked.Total.Decimal(), o.buyerPaid().Decimal()
+		said["gmt_payment"], said["fund_bill_list"] = wireTime(o.shown(o.paid.CapturedAt)), o.funds("fundChannel")
+		said["receipt_amount"], said["invoice_amount"], said["buyer_pay_amount"] = amount, paid, paid
+		said["point_amount"], said["voucher_detail_list"] = "0.00", o.vouchers()
 	}
 	return said.full()
 }
@@ -56,10 +57,26 @@ func (p *Provider) notifyPaid(ctx context.Context, o *order) {
 	p.announce(ctx, o, o.notice(), ledger.Notification{Trial: o.trial, About: ledger.AboutPayment(o.paid)})
 }
 
+// finishLater tells, later, that a paid trade is finished: a second notice of
+// one payment, under an id of its own (§6, §7).
+func (p *Provider) finishLater(ctx context.Context, o *order, after time.Duration) {
+	arose := trace.SpanContextFromContext(ctx)
+	p.Agenda.After(o.trial, after, func(ctx context.Context) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if o.state != stateSuccess {
+			return
+		}
+		o.state = stateFinished
+		p.notifyPaid(trace.ContextWithSpanContext(ctx, arose), o)
+	})
+}
+
 // notifyClosed begins to tell that a trade was closed unpaid, which only the
-// older matrix does, and only for an app and a phone's page (§7).
+// older matrix and some payments' conduct do, and only for an app and a phone's
+// page (§7).
 func (p *Provider) notifyClosed(ctx context.Context, o *order) {
-	if !p.options.OlderNotices || (o.method != appPay && o.method != wapPay) {
+	if o.method != appPay && o.method != wapPay || (!p.options.OlderNotices && !o.behaviour.TellsFailure(ctx)) {
 		return
 	}
 	said := o.notice()
@@ -84,7 +101,7 @@ func (p *Provider) notifyRefunded(ctx context.Context, o *order, done ledger.Ref
 	if p.options.WholeSecondsRefund {
 		layout = timeLayout
 	}
-	said["gmt_refund"] = beijing(done.EndedAt).Format(layout)
+	said["gmt_refund"] = beijing(o.shown(done.EndedAt)).Format(layout)
 	if o.state == stateClosed {
 		said["gmt_close"] = wireTime(o.closed)
 	}
@@ -97,8 +114,9 @@ func (p *Provider) announce(ctx context.Context, o *order, said parameters, noti
 	if o.asked.NotifyURL == "" || o.behaviour.Silent(ctx) {
 		return
 	}
+	notification = p.Bent(ctx, o.behaviour, &p.mu, notification)
 	conduct := o.behaviour.Conduct()
-	notification.Copies, notification.Spacing = conduct.NotifyCopies, conduct.NotifySpacing
+	o.behaviour.Now(ctx, time.Time{})
 	id, to := newNotifyID(p.ports.Clock.Now()), o.asked.NotifyURL
 	arose := trace.SpanContextFromContext(ctx) // deliveries belong to what they tell of
 	notification.Deliver = func(ctx context.Context, n int) ledger.Delivery {
@@ -112,20 +130,18 @@ func (p *Provider) announce(ctx context.Context, o *order, said parameters, noti
 			o.behaviour.Repeats(ctx)
 			p.mu.Unlock()
 		}
-		return p.deliver(trace.ContextWithSpanContext(ctx, arose), notification, to, told)
+		request, err := noticeTo(to, told, p.ring.signing(p.ports.Clock.Now()), o.shown(p.ports.Clock.Now()))
+		if err != nil {
+			return ledger.Delivery{Err: err}
+		}
+		return p.deliver(trace.ContextWithSpanContext(ctx, arose), notification.Trial, request)
 	}
 	p.Outbox.Send(notification)
 }
 
-// deliver signs and sends. Only HTTP 200 with the word success acknowledges
-// (§7).
-func (p *Provider) deliver(ctx context.Context, notification ledger.Notification, to string, said parameters) ledger.Delivery {
-	now := p.ports.Clock.Now()
-	request, err := noticeTo(to, said, p.ring.signing(now), now)
-	if err != nil {
-		return ledger.Delivery{Err: err}
-	}
-	answer, err := p.ports.Courier.Deliver(ctx, notification.Trial, request)
+// deliver sends. Only HTTP 200 with the word success acknowledges (§7).
+func (p *Provider) deliver(ctx context.Context, trial faults.Trial, request *proxy.Request) ledger.Delivery {
+	answer, err := p.ports.Courier.Deliver(ctx, trial, request)
 	if err != nil {
 		return ledger.Delivery{Err: err}
 	}

@@ -55,6 +55,7 @@ type order struct {
 	shopper  faults.Trial // who scanned, opened, or showed the barcode
 	awaiting *code        // the barcode that waits for a password
 	paid     ledger.Payment
+	coupon   payment.Money // of what was paid, the provider's own part
 }
 
 // code is something that a shopper scans or shows: the content of a QR code,
@@ -140,16 +141,47 @@ func (p *Provider) begin(ctx context.Context, o *order) error {
 
 // capture takes the money and begins to notify. The lock is held.
 func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) error {
-	paid, err := p.Book.Capture(ctx, o.key, payer, payment.ProviderReference(o.tradeNo))
+	coupon := o.behaviour.Coupon(ctx, o.asked.Total)
+	paid, err := p.Book.CaptureWithCoupon(ctx, o.key, payer, payment.ProviderReference(o.tradeNo), coupon)
 	if err != nil {
 		return fmt.Errorf("capture order %s: %w", o.key.Reference, err)
 	}
-	o.paid, o.state, o.awaiting, o.shopper = paid, stateSuccess, nil, payer
-	if p.options.FinishAtOnce {
+	o.paid, o.state, o.awaiting, o.shopper, o.coupon = paid, stateSuccess, nil, payer, coupon
+	atOnce, later := o.behaviour.Finishes(ctx)
+	if p.options.FinishAtOnce || atOnce {
 		o.state = stateFinished
 	}
 	p.notifyPaid(ctx, o)
+	if later > 0 {
+		p.finishLater(ctx, o, later)
+	}
 	return nil
+}
+
+// buyerPaid is what the shopper paid: all but the coupon.
+func (o *order) buyerPaid() payment.Money {
+	return payment.Money{Minor: o.asked.Total.Minor - o.coupon.Minor, Currency: o.asked.Total.Currency}
+}
+
+// shown is a time as the merchant is told it, by the clock that this order's
+// conduct gives the provider.
+func (o *order) shown(at time.Time) time.Time { return at.Add(o.behaviour.Conduct().Skew) }
+
+// funds says where the money came from. The channel's member is named differently
+// in answers and in notifications (§7).
+func (o *order) funds(member string) string {
+	if o.coupon.Minor == 0 {
+		return funds(member, o.asked.Total.Decimal())
+	}
+	return fmt.Sprintf(`[{"amount":"%s","%s":"ALIPAYACCOUNT"},{"amount":"%s","%s":"MCOUPON"}]`, o.buyerPaid().Decimal(), member, o.coupon.Decimal(), member)
+}
+
+// vouchers are the coupons of an order: one, of the provider's own; "" if none.
+func (o *order) vouchers() string {
+	if o.coupon.Minor == 0 {
+		return ""
+	}
+	return fmt.Sprintf(`[{"amount":"%[1]s","merchant_contribute":"0.00","name":"满减优惠","other_contribute":"%[1]s","type":"ALIPAY_COMMON_ITEM_VOUCHER","voucher_id":"2015102600073002039000002D5O"}]`, o.coupon.Decimal())
 }
 
 // end closes an open trade (§6). The lock is held.

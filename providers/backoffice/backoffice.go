@@ -7,6 +7,7 @@ package backoffice
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/payquake/payquake/clock"
@@ -22,6 +23,7 @@ type Office struct {
 	Agenda *ledger.Agenda
 	Outbox *ledger.Outbox
 	Roster *providers.Roster
+	clock  clock.Clock
 }
 
 // Terms are what differs between providers here.
@@ -39,7 +41,7 @@ type Terms struct {
 func Open(terms Terms, ports providers.Ports) *Office {
 	book, agenda := ledger.NewBook(terms.Name, ports.Recorder, ports.Clock), ledger.NewAgenda(ports.Clock)
 	return &Office{Book: book, Agenda: agenda, Outbox: ledger.NewOutbox(agenda, book, terms.Calendar, terms.Patience),
-		Roster: providers.NewRoster(ports.Recorder, terms.UsualDecline)}
+		Roster: providers.NewRoster(ports, terms.UsualDecline), clock: ports.Clock}
 }
 
 // Cast implements providers.Provider.
@@ -84,3 +86,27 @@ func (o *Office) Close() error {
 
 // Audit proves that the provider's accounts add up.
 func (o *Office) Audit() error { return o.Book.Audit() }
+
+// Bent is a notification as a payment's conduct bends it. It is called under the
+// lock of the provider, and lock is taken again for what shows only later.
+func (o *Office) Bent(ctx context.Context, behaviour *providers.Behaviour, lock sync.Locker, notification ledger.Notification) ledger.Notification {
+	conduct := behaviour.Conduct()
+	notification.Copies, notification.Spacing = conduct.NotifyCopies, conduct.NotifySpacing
+	notification.After = behaviour.TellsLate(ctx)
+	if conduct.NotifyBehind && notification.About.RefundReference == "" {
+		notification.Behind, notification.Overtaken = true, func(ctx context.Context) {
+			lock.Lock()
+			defer lock.Unlock()
+			behaviour.Overtaken(ctx)
+		}
+	}
+	if conduct.NotifyEarly && notification.About.Method == payment.MethodBarcode && notification.About.RefundReference == "" {
+		notification.First = make(chan struct{})
+		providers.AnswerAfter(ctx, notification.First)
+		behaviour.TellsFirst(ctx)
+	}
+	return notification
+}
+
+// Pause lets a shopper's time pass; it ends early with the context.
+func (o *Office) Pause(ctx context.Context, d time.Duration) { _ = o.clock.Wait(ctx, d) }

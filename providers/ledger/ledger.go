@@ -42,6 +42,9 @@ var (
 // Outside is the account that money comes from when a wallet is funded.
 const Outside = "outside"
 
+// Marketing is the account that coupons are paid from.
+const Marketing = "marketing"
+
 // Suspense is the account that holds refunds which left the merchant but could
 // not reach the shopper.
 const Suspense = "suspense"

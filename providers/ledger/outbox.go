@@ -37,6 +37,15 @@ type Notification struct {
 	// Spacing apart, or by the calendar if that is zero.
 	Copies  int
 	Spacing time.Duration
+	// After is how late the first delivery is.
+	After time.Duration
+	// Behind keeps the first delivery back until another notification of the trial
+	// that tells of a refund was delivered, which Overtaken then notes; at most
+	// behindLimit.
+	Behind    bool
+	Overtaken func(context.Context)
+	// First is closed when the first delivery has ended, if set.
+	First chan struct{}
 	// Deliver makes delivery number n (from 0) and sends it. It is called from
 	// several goroutines at once when copies are spaced closely.
 	Deliver func(ctx context.Context, n int) Delivery
@@ -49,13 +58,19 @@ type Outbox struct {
 	book     *Book
 	calendar clock.Calendar
 	patience time.Duration
+
+	mu   sync.Mutex
+	held map[faults.Trial][]*series // those kept behind
 }
+
+// behindLimit bounds how long a notification is kept behind another.
+const behindLimit = 8 * time.Second
 
 // NewOutbox makes an outbox whose retries follow the calendar, which is
 // already scaled. A merchant has patience, in real time, to answer each
 // delivery.
 func NewOutbox(agenda *Agenda, book *Book, calendar clock.Calendar, patience time.Duration) *Outbox {
-	return &Outbox{agenda: agenda, book: book, calendar: calendar, patience: patience}
+	return &Outbox{agenda: agenda, book: book, calendar: calendar, patience: patience, held: map[faults.Trial][]*series{}}
 }
 
 // series is the state of one notification's deliveries.
@@ -65,6 +80,7 @@ type series struct {
 	ahead        int // deliveries that are on the agenda or under way
 	ended        int
 	acknowledged bool
+	release      sync.Once // of one that is kept behind
 }
 
 // Send begins to deliver; it does not wait.
@@ -73,13 +89,44 @@ type series struct {
 // deliveries do not wait for each other, and a merchant must bear the overlap.
 func (o *Outbox) Send(notification Notification) {
 	s := &series{Notification: notification, ahead: 1}
+	if s.Behind {
+		o.hold(s)
+		return
+	}
 	spaced := 0
 	if notification.Spacing > 0 {
 		spaced = notification.Copies
 		s.ahead += spaced
 	}
 	for n := range spaced + 1 {
-		o.agenda.After(s.Trial, time.Duration(n)*s.Spacing, func(ctx context.Context) { o.deliver(ctx, s, n) })
+		o.agenda.After(s.Trial, s.After+time.Duration(n)*s.Spacing, func(ctx context.Context) { o.deliver(ctx, s, n) })
+	}
+}
+
+// hold keeps a notification behind one of a refund, or until the limit.
+func (o *Outbox) hold(s *series) {
+	o.mu.Lock()
+	o.held[s.Trial] = append(o.held[s.Trial], s)
+	o.mu.Unlock()
+	o.agenda.After(s.Trial, behindLimit, func(ctx context.Context) {
+		s.release.Do(func() { o.deliver(ctx, s, 0) })
+	})
+}
+
+// overtake releases what is kept behind a notification that was just delivered.
+func (o *Outbox) overtake(ctx context.Context, ahead *series) {
+	if ahead.About.RefundReference == "" {
+		return
+	}
+	o.mu.Lock()
+	held := o.held[ahead.Trial]
+	delete(o.held, ahead.Trial)
+	o.mu.Unlock()
+	for _, s := range held {
+		s.release.Do(func() {
+			s.Overtaken(ctx)
+			o.agenda.After(s.Trial, 0, func(ctx context.Context) { o.deliver(ctx, s, 0) })
+		})
 	}
 }
 
@@ -88,6 +135,10 @@ func (o *Outbox) deliver(ctx context.Context, s *series, n int) {
 	came := s.Deliver(limited, n)
 	cancel()
 	o.record(ctx, s, n, came)
+	o.overtake(ctx, s)
+	if n == 0 && s.First != nil {
+		close(s.First)
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

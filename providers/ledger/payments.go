@@ -93,6 +93,12 @@ func (b *Book) payment(key Key) (*Payment, error) {
 // ErrNotEnough or ErrUnknown of the wallet, and with ErrEnded for a payment
 // that was closed or reversed.
 func (b *Book) Capture(ctx context.Context, key Key, payer faults.Trial, reference payment.ProviderReference) (Payment, error) {
+	return b.CaptureWithCoupon(ctx, key, payer, reference, payment.Money{})
+}
+
+// CaptureWithCoupon is a capture of which the provider pays the coupon's part: that
+// comes into the wallet first, and the merchant is given the whole amount.
+func (b *Book) CaptureWithCoupon(ctx context.Context, key Key, payer faults.Trial, reference payment.ProviderReference, coupon payment.Money) (Payment, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known, err := b.payment(key)
@@ -111,8 +117,19 @@ func (b *Book) Capture(ctx context.Context, key Key, payer faults.Trial, referen
 	if !funded {
 		return Payment{}, fmt.Errorf("capture %s from %s: %w", key.Reference, WalletOf(payer), ErrUnknown)
 	}
+	if coupon.Minor > 0 {
+		if wallet, err = wallet.Add(coupon); err != nil {
+			return Payment{}, fmt.Errorf("capture %s with a coupon: %w", key.Reference, err)
+		}
+	}
 	if cmp, err := wallet.Compare(known.Amount); err != nil || cmp < 0 {
 		return Payment{}, fmt.Errorf("capture %s from %s: %w", known.Amount, WalletOf(payer), ErrNotEnough)
+	}
+	if coupon.Minor > 0 {
+		if err := b.post(ctx, known.Trial, journal.Posting{Kind: journal.FundingPosting, Debit: Marketing, Credit: WalletOf(payer),
+			Amount: coupon, MerchantReference: key.Reference}); err != nil {
+			return Payment{}, fmt.Errorf("capture %s with a coupon: %w", key.Reference, err)
+		}
 	}
 	err = b.post(ctx, known.Trial, journal.Posting{Kind: journal.CapturePosting,
 		Debit: WalletOf(payer), Credit: MerchantAccount(key.Account), Amount: known.Amount,

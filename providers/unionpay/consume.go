@@ -1,7 +1,10 @@
 package unionpay
 
 import (
+	"context"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/payquake/payquake/faults"
 )
@@ -62,7 +65,15 @@ func (p *Provider) scan(c call) (reply, *failure) {
 	}
 	code.used = true
 	p.adopt(o, code.owner)
-	p.number(o.trade)
+	p.number(c.ctx, o.trade)
+	if after, fails, pends := o.behaviour.Pends(c.ctx); pends {
+		p.decideLater(c.ctx, o, code.owner, pending{after, fails})
+		return accepted(fields{"queryId": o.queryID, "txnAmt": c.asked["txnAmt"], "currencyCode": "156"}), nil
+	}
+	if o.behaviour.TellsFailure(c.ctx) {
+		p.decline(c.ctx, o, codeBalance)
+		return accepted(fields{"queryId": o.queryID, "txnAmt": c.asked["txnAmt"], "currencyCode": "156"}), nil
+	}
 	issuer, err := p.pay(c.ctx, o, code.owner)
 	switch {
 	case err != nil:
@@ -73,6 +84,30 @@ func (p *Provider) scan(c call) (reply, *failure) {
 		return reply{}, refuse(codeTimeout, "")
 	}
 	return accepted(fields{"queryId": o.queryID, "txnAmt": c.asked["txnAmt"], "currencyCode": "156"}), nil
+}
+
+// pending is how a payment goes on whose payer has to confirm it.
+type pending struct {
+	after time.Duration
+	fails bool
+}
+
+// decideLater has the payer confirm, or refuse, after a while. Until then queries
+// say that the payment is accepted, 05 (§8.4).
+func (p *Provider) decideLater(ctx context.Context, o *order, payer faults.Trial, goes pending) {
+	asked := trace.SpanContextFromContext(ctx)
+	p.Agenda.After(o.trial, goes.after, func(ctx context.Context) {
+		ctx = trace.ContextWithSpanContext(ctx, asked)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.age(ctx, o)
+		if o.state != unpaid {
+			return
+		}
+		if goes.fails || p.capture(ctx, o, payer, codeOK) != nil {
+			p.decline(ctx, o, codeFailed)
+		}
+	})
 }
 
 // takeBarcode finds a payer's code that can still be used (§7: 86 to 88).

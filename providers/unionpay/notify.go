@@ -31,8 +31,9 @@ func (p *Provider) notifyPayment(ctx context.Context, o *order) {
 
 // notifyUndone begins to tell that a refund or void is done. The lock is held.
 func (p *Provider) notifyUndone(ctx context.Context, u *undo, about journal.Entry) {
-	values := u.result(true)
-	values["respCode"] = codeOK
+	code := p.undoCode(u)
+	values := u.result(code == codeOK)
+	values["respCode"] = code
 	p.announce(ctx, u.origin, u.trade, values, about)
 }
 
@@ -53,8 +54,7 @@ func (p *Provider) announce(ctx context.Context, o *order, t *trade, values fiel
 		}
 		return notificationTo(t.asked["backUrl"], values)
 	})
-	conduct := o.behaviour.Conduct()
-	notification := ledger.Notification{Trial: o.trial, About: about, Copies: conduct.NotifyCopies, Spacing: conduct.NotifySpacing}
+	notification := p.Bent(ctx, o.behaviour, &p.mu, ledger.Notification{Trial: o.trial, About: about})
 	arose := trace.SpanContextFromContext(ctx) // deliveries belong to what they tell of
 	notification.Deliver = func(ctx context.Context, n int) ledger.Delivery {
 		ctx = trace.ContextWithSpanContext(ctx, arose)

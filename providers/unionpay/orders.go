@@ -163,8 +163,11 @@ func (t *trade) amount() payment.Money {
 func (o *order) late(now time.Time) bool { return now.After(o.expires) }
 
 // number gives a trade its queryId and traceNo.
-func (p *Provider) number(t *trade) {
+func (p *Provider) number(ctx context.Context, t *trade) {
 	t.at, t.traceNo = p.ports.Clock.Now(), p.nextTrace()
+	if t.order != nil {
+		t.at = t.order.behaviour.Now(ctx, t.at)
+	}
 	t.queryID = p.options.newQueryID(t.traceNo, t.at)
 	p.byQueryID[t.queryID] = t
 }
@@ -173,7 +176,7 @@ func (p *Provider) number(t *trade) {
 func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial, code string) error {
 	numbered := o.queryID != "" // a scan's answer has told it already
 	if !numbered {
-		p.number(o.trade)
+		p.number(ctx, o.trade)
 	}
 	taken, err := p.Book.Capture(ctx, o.key, payer, payment.ProviderReference(o.queryID))
 	if err != nil {

@@ -34,7 +34,7 @@ func (p *Provider) refund(c call) (reply, *failure) {
 	u.refund = made.RefundKey
 	p.enter(u)
 	asked := trace.SpanContextFromContext(c.ctx)
-	p.Agenda.After(o.trial, p.delay, func(ctx context.Context) {
+	p.Agenda.After(o.trial, p.delay+o.behaviour.RefundTakes(c.ctx), func(ctx context.Context) {
 		p.finish(trace.ContextWithSpanContext(ctx, asked), u)
 	})
 	if o.behaviour.HidesOutcome(c.ctx) {
@@ -100,7 +100,11 @@ func (u *undo) receipt() fields {
 func (p *Provider) finish(ctx context.Context, u *undo) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	done, err := p.Book.Finish(ctx, u.refund)
+	end := p.Book.Finish
+	if u.origin.behaviour.RefundFails(ctx) != "" { // a card that is gone: nothing waits in between here
+		end = p.Book.Refuse
+	}
+	done, err := end(ctx, u.refund)
 	if err != nil {
 		return // the book never took it: it was not accepted
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/providers"
@@ -38,6 +39,7 @@ func (p *Provider) Open(ctx context.Context, trial faults.Trial, text string) (p
 // Pay implements providers.Wallet. A refused try moves no money, and the order
 // stays payable: another card may do.
 func (p *Provider) Pay(ctx context.Context, trial faults.Trial, text string) (providers.Receipt, error) {
+	p.Pause(ctx, p.hesitation(ctx, trial, text))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o, err := p.payable(ctx, trial, text)
@@ -53,6 +55,16 @@ func (p *Provider) Pay(ctx context.Context, trial faults.Trial, text string) (pr
 	}
 	return providers.Receipt{MerchantReference: o.key.Reference, ProviderReference: o.paid.ProviderReference,
 		Amount: o.amount()}, nil
+}
+
+// hesitation is how long the shopper looks at an open code first.
+func (p *Provider) hesitation(ctx context.Context, trial faults.Trial, text string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o, err := p.payable(ctx, trial, text); err == nil {
+		return o.behaviour.Hesitates(ctx)
+	}
+	return 0
 }
 
 // Cancel implements providers.Wallet. The order stays as it is: the payer may

@@ -16,7 +16,7 @@ import (
 const maxBody = 1 << 20
 
 // Wire implements providers.Provider.
-func (p *Provider) Wire() http.Handler { return http.HandlerFunc(p.serve) }
+func (p *Provider) Wire() http.Handler { return providers.Patiently(http.HandlerFunc(p.serve)) }
 
 // serve is one exchange: the books change in handle, then the answer is made
 // and signed, and only then can anything happen to it.

@@ -1,8 +1,12 @@
 package wechatpay
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/payquake/payquake/providers/ledger"
 )
@@ -93,6 +97,11 @@ func (p *Provider) charge(c call, o *order, shown *code) *failure {
 		o.state, o.awaiting, o.asked = stateUserPaying, shown, p.ports.Clock.Now()
 		return nil
 	}
+	if after, fails, pends := o.behaviour.Pends(c.ctx); pends {
+		o.state, o.awaiting, o.asked = stateUserPaying, shown, p.ports.Clock.Now()
+		p.decideLater(c.ctx, o, after, fails)
+		return nil
+	}
 	if err := p.capture(c.ctx, o, shown.owner); err != nil {
 		o.state = statePayError
 		if !errors.Is(err, ledger.ErrNotEnough) {
@@ -107,4 +116,26 @@ func (p *Provider) charge(c call, o *order, shown *code) *failure {
 		return systemError()
 	}
 	return nil
+}
+
+// decideLater has the shopper of an order at USERPAYING type the password after a
+// while, or walk away (§4.1). Whoever reverses it first is the first.
+func (p *Provider) decideLater(ctx context.Context, o *order, after time.Duration, fails bool) {
+	asked := trace.SpanContextFromContext(ctx)
+	p.Agenda.After(o.trial, after, func(ctx context.Context) {
+		ctx = trace.ContextWithSpanContext(ctx, asked)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.age(ctx, o)
+		if o.state != stateUserPaying || o.awaiting == nil {
+			return
+		}
+		payer := o.awaiting.owner
+		if !fails && p.capture(ctx, o, payer) == nil {
+			return
+		}
+		if p.Book.Decline(ctx, o.key, "the shopper did not confirm") == nil {
+			o.state, o.awaiting = statePayError, nil
+		}
+	})
 }

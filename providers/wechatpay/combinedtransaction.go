@@ -67,8 +67,9 @@ func (o *order) share(state string) subTransaction {
 		return shown
 	}
 	shown.TradeType, shown.BankType, shown.Attach = o.scene.tradeType(), "OTHERS", &o.params.Attach
-	shown.SuccessTime, shown.TransactionID = wireTime(o.paid.CapturedAt), string(o.paid.ProviderReference)
-	shown.Amount.PayerAmount, shown.Amount.PayerCurrency = &total, "CNY"
+	shown.SuccessTime, shown.TransactionID = wireTime(o.shown(o.paid.CapturedAt)), string(o.paid.ProviderReference)
+	payer := o.payerTotal()
+	shown.Amount.PayerAmount, shown.Amount.PayerCurrency = &payer, "CNY"
 	return shown
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/providers/keys"
 	"github.com/payquake/payquake/providers/ledger"
@@ -29,7 +30,21 @@ type envelope struct {
 const (
 	eventPaid     = "TRANSACTION.SUCCESS"
 	eventRefunded = "REFUND.SUCCESS"
+	eventAbnormal = "REFUND.ABNORMAL"
+	eventNoRefund = "REFUND.CLOSED"
 )
+
+// eventOf is what is told of a refund that has ended in a state, and its summary.
+func eventOf(status string) (event, summary string) {
+	switch status {
+	case refundAbnormal:
+		return eventAbnormal, "退款异常"
+	case refundClosed:
+		return eventNoRefund, "退款关闭"
+	default:
+		return eventRefunded, "退款成功"
+	}
+}
 
 // news is one thing to tell: the decrypted resource never changes, the
 // envelope may get a new id, and each delivery a new signature.
@@ -109,20 +124,25 @@ func (p *Provider) notifyRefunded(ctx context.Context, r *refund, done ledger.Re
 	if r.notifyURL == "" {
 		return
 	}
-	o, total := r.order, r.order.params.Amount.Total
-	told := p.news(o, eventRefunded, "退款成功", "refund", encode(refundNotice{
+	o := r.order
+	event, summary := eventOf(refundStatus(done))
+	said := refundNotice{
 		MchID: o.params.MchID, OutTradeNo: o.params.OutTradeNo, TransactionID: string(o.paid.ProviderReference),
 		OutRefundNo: string(done.Reference), RefundID: done.ProviderReference, RefundStatus: refundStatus(done),
-		SuccessTime: wireTime(done.EndedAt), UserReceivedAccount: receivedAccount,
-		Amount: refundNoticeMoney{Total: total, Refund: done.Amount.Minor, PayerTotal: total,
-			PayerRefund: done.Amount.Minor}}))
+		UserReceivedAccount: receivedAccount,
+		Amount: refundNoticeMoney{Total: o.params.Amount.Total, Refund: done.Amount.Minor, PayerTotal: o.payerTotal(),
+			PayerRefund: o.payerPart(done.Amount.Minor)}}
+	if event == eventRefunded {
+		said.SuccessTime = wireTime(o.shown(done.EndedAt))
+	}
+	told := p.news(o, event, summary, "refund", encode(said))
 	p.announce(ctx, o, r.notifyURL, told,
 		ledger.Notification{Trial: o.trial, About: ledger.AboutRefund(done, o.paid.ProviderReference)})
 }
 
 // news is what an order's merchant is told, under that merchant's key.
 func (p *Provider) news(o *order, event, summary, kind string, plain []byte) news {
-	told := news{event: event, summary: summary, kind: kind, plain: plain, created: p.ports.Clock.Now(),
+	told := news{event: event, summary: summary, kind: kind, plain: plain, created: o.shown(p.ports.Clock.Now()),
 		apiKey: o.account.APIv3Key, associated: kind}
 	if p.options.EmptyAssociatedData {
 		told.associated = ""
@@ -140,9 +160,8 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 	if err != nil {
 		return // only an account without an APIv3 key: it gets none (§1)
 	}
-	conduct := o.behaviour.Conduct()
-	notification.Copies, notification.Spacing = conduct.NotifyCopies, conduct.NotifySpacing
-	fresh := conduct.NotifyFreshIDs || p.options.VaryNotificationIDs
+	notification = p.Bent(ctx, o.behaviour, &p.mu, notification)
+	fresh, skew := o.behaviour.Conduct().NotifyFreshIDs || p.options.VaryNotificationIDs, o.behaviour.Now(ctx, time.Time{}).Sub(time.Time{})
 	arose := trace.SpanContextFromContext(ctx) // deliveries belong to what they tell of
 	notification.Deliver = func(ctx context.Context, n int) ledger.Delivery {
 		ctx = trace.ContextWithSpanContext(ctx, arose)
@@ -162,23 +181,32 @@ func (p *Provider) announce(ctx context.Context, o *order, to string, told news,
 		if told.xml != nil {
 			return p.deliverV2(ctx, notification, to, sent)
 		}
-		return p.deliver(ctx, notification, n, to, sent)
+		return p.deliver(ctx, parcel{notification.Trial, n, to, sent, skew})
 	}
 	p.Outbox.Send(notification)
 }
 
+// parcel is one delivery on its way.
+type parcel struct {
+	trial faults.Trial
+	n     int
+	to    string
+	body  []byte
+	skew  time.Duration // of the clock that it is signed by
+}
+
 // deliver signs and sends. The HTTP status alone acknowledges: a 200 whose
 // body says FAIL is not sent again (§0.8).
-func (p *Provider) deliver(ctx context.Context, notification ledger.Notification, n int, to string, body []byte) ledger.Delivery {
+func (p *Provider) deliver(ctx context.Context, sent parcel) ledger.Delivery {
 	now := p.ports.Clock.Now()
-	request, err := notificationTo(to, body)
+	request, err := notificationTo(sent.to, sent.body)
 	if err == nil {
-		err = signWith(&request.Header, p.ring.notifying(n, now), strconv.FormatInt(now.Unix(), 10), body)
+		err = signWith(&request.Header, p.ring.notifying(sent.n, now), strconv.FormatInt(now.Add(sent.skew).Unix(), 10), sent.body)
 	}
 	if err != nil {
 		return ledger.Delivery{Err: err}
 	}
-	answer, err := p.ports.Courier.Deliver(ctx, notification.Trial, request)
+	answer, err := p.ports.Courier.Deliver(ctx, sent.trial, request)
 	if err != nil {
 		return ledger.Delivery{Err: err}
 	}

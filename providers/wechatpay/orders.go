@@ -109,6 +109,7 @@ type order struct {
 	scanner  faults.Trial // who scanned the native code first
 	awaiting *code        // the barcode that waits for a password
 	paid     ledger.Payment
+	coupon   int64 // of what was paid, the provider's own part
 	// v2 is the signature type of an order that v2 created, and is notified of.
 	v2        string
 	reversals int       // reversals that were put off
@@ -202,10 +203,12 @@ func (p *Provider) capture(ctx context.Context, o *order, payer faults.Trial) er
 // take moves the money of one order of the book, and tells nobody.
 func (p *Provider) take(ctx context.Context, o *order, payer faults.Trial) error {
 	reference := payment.ProviderReference(newTransactionID(p.ports.Clock.Now()))
-	paid, err := p.Book.Capture(ctx, o.key, payer, reference)
+	coupon := o.behaviour.Coupon(ctx, o.amount())
+	paid, err := p.Book.CaptureWithCoupon(ctx, o.key, payer, reference, coupon)
 	if err != nil {
 		return fmt.Errorf("capture order %s: %w", o.key.Reference, err)
 	}
+	o.coupon = coupon.Minor
 	o.paid, o.state, o.awaiting = paid, stateSuccess, nil
 	p.transactions[string(paid.ProviderReference)] = o
 	return nil
@@ -226,3 +229,15 @@ func (o *order) openID() string {
 func (p *Provider) lookUp(who *account, number string) *order {
 	return p.orders[ledger.Key{Account: who.MchID, Reference: payment.MerchantReference(number)}]
 }
+
+// payerTotal is what the shopper paid: all but the coupon.
+func (o *order) payerTotal() int64 { return o.params.Amount.Total - o.coupon }
+
+// payerPart is the shopper's share of a refund.
+func (o *order) payerPart(refund int64) int64 {
+	return refund - o.coupon*refund/o.params.Amount.Total
+}
+
+// shown is a time as the merchant is told it, by the clock that this order's
+// conduct gives the provider.
+func (o *order) shown(at time.Time) time.Time { return at.Add(o.behaviour.Conduct().Skew) }

@@ -93,6 +93,9 @@ func (p *Provider) closeNumber(c call) *failure {
 		return &failure{400, "INVALID_REQUEST", "该订单不支持关单，请使用撤销接口", internalUseReverse, nil}
 	}
 	p.age(c.ctx, o)
+	if o.unpaid() && o.behaviour.RefusesClose(c.ctx) {
+		return coded(0, "USER_PAYING") // not closed, ask again (§3.3)
+	}
 	p.captureLate(c, o)
 	if o.captured() {
 		return p.options.ClosePaid.or(orderPaid())

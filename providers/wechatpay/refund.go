@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers/ledger"
 )
@@ -140,7 +141,7 @@ func (p *Provider) begin(ctx context.Context, o *order, accepted ledger.Refund, 
 	o.state, o.refunded = stateRefund, p.ports.Clock.Now()
 	p.refunds[accepted.RefundKey] = &refund{order: o, notifyURL: notifyURL}
 	asked := trace.SpanContextFromContext(ctx)
-	p.Agenda.After(o.trial, p.delay, func(ctx context.Context) {
+	p.Agenda.After(o.trial, p.delay+o.behaviour.RefundTakes(ctx), func(ctx context.Context) {
 		p.finish(trace.ContextWithSpanContext(ctx, asked), accepted.RefundKey)
 	})
 }
@@ -149,11 +150,24 @@ func (p *Provider) begin(ctx context.Context, o *order, accepted ledger.Refund, 
 func (p *Provider) finish(ctx context.Context, key ledger.RefundKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	done, err := p.Book.Finish(ctx, key)
+	done, err := p.endRefund(ctx, key)
 	if err != nil {
 		return // the book never took it: it was not accepted
 	}
 	p.notifyRefunded(ctx, p.refunds[key], done)
+}
+
+// endRefund ends a refund as the conduct of its payment says: by giving the money
+// back, or in one of the ways of failing (§4.2).
+func (p *Provider) endRefund(ctx context.Context, key ledger.RefundKey) (ledger.Refund, error) {
+	switch p.refunds[key].order.behaviour.RefundFails(ctx) {
+	case faults.RefundCloses:
+		return p.Book.Refuse(ctx, key)
+	case faults.RefundGoesAstray:
+		return p.Book.Suspend(ctx, key)
+	default:
+		return p.Book.Finish(ctx, key)
+	}
 }
 
 // queryRefund tells a refund's state (§3.4).
@@ -204,10 +218,11 @@ func refundObject(o *order, r ledger.Refund) refundReply {
 		TransactionID: string(o.paid.ProviderReference), OutTradeNo: string(o.key.Reference), Channel: "ORIGINAL",
 		UserReceivedAccount: receivedAccount, CreateTime: wireTime(r.AcceptedAt), Status: refundStatus(r),
 		FundsAccount: "UNSETTLED", Amount: refundReplyMoney{Total: o.params.Amount.Total, Refund: r.Amount.Minor,
-			From: []any{}, PayerTotal: o.params.Amount.Total, PayerRefund: r.Amount.Minor,
-			SettlementRefund: r.Amount.Minor, SettlementTotal: o.params.Amount.Total, Currency: "CNY"}}
+			From: []any{}, PayerTotal: o.payerTotal(), PayerRefund: o.payerPart(r.Amount.Minor),
+			SettlementRefund: r.Amount.Minor, SettlementTotal: o.params.Amount.Total,
+			DiscountRefund: r.Amount.Minor - o.payerPart(r.Amount.Minor), Currency: "CNY"}}
 	if r.State == payment.RefundDone {
-		shown.SuccessTime = wireTime(r.EndedAt)
+		shown.SuccessTime = wireTime(o.shown(r.EndedAt))
 	}
 	return shown
 }

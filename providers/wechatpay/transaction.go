@@ -16,6 +16,30 @@ type transaction struct {
 	Payer          *payer       `json:"payer,omitempty"`
 	Amount         *amount      `json:"amount,omitempty"`
 	SceneInfo      *sceneDevice `json:"scene_info,omitempty"`
+	Promotions     []promotion  `json:"promotion_detail,omitempty"`
+}
+
+// promotion is a coupon that paid a part (§3.2).
+type promotion struct {
+	CouponID            string `json:"coupon_id"`
+	Name                string `json:"name"`
+	Scope               string `json:"scope"`
+	Type                string `json:"type"`
+	Amount              int64  `json:"amount"`
+	StockID             string `json:"stock_id"`
+	WechatpayContribute int64  `json:"wechatpay_contribute"`
+	MerchantContribute  int64  `json:"merchant_contribute"`
+	OtherContribute     int64  `json:"other_contribute"`
+	Currency            string `json:"currency"`
+}
+
+// promotions are the coupons of an order: one, of the provider's own.
+func (o *order) promotions() []promotion {
+	if o.coupon == 0 {
+		return nil
+	}
+	return []promotion{{CouponID: "109519", Name: "单品惠-6", Scope: "GLOBAL", Type: "NOCASH", Amount: o.coupon, StockID: "931386",
+		WechatpayContribute: o.coupon, Currency: "CNY"}}
 }
 
 // payer is who paid, as the merchant knows them.
@@ -50,9 +74,9 @@ func (o *order) transaction(state string) transaction {
 	if !paid {
 		return shown
 	}
-	total := o.params.Amount.Total
-	shown.TradeType, shown.BankType = o.scene.tradeType(), "OTHERS"
-	shown.TransactionID, shown.SuccessTime = string(o.paid.ProviderReference), wireTime(o.paid.CapturedAt)
+	total := o.payerTotal()
+	shown.TradeType, shown.BankType, shown.Promotions = o.scene.tradeType(), "OTHERS", o.promotions()
+	shown.TransactionID, shown.SuccessTime = string(o.paid.ProviderReference), wireTime(o.shown(o.paid.CapturedAt))
 	shown.Attach, shown.Payer = &o.params.Attach, &payer{o.openID()}
 	shown.Amount.PayerTotal, shown.Amount.PayerCurrency = &total, "CNY"
 	if o.params.SceneInfo.DeviceID != "" {

@@ -84,12 +84,16 @@ func (o *order) paidV2() document {
 	told.add("bank_type", "OTHERS")
 	told.addPlain("total_fee", total)
 	told.add("fee_type", "CNY")
-	told.addPlain("cash_fee", total)
+	told.addPlain("cash_fee", strconv.FormatInt(o.payerTotal(), 10))
 	told.add("cash_fee_type", "CNY")
+	if o.coupon > 0 {
+		told.addPlain("coupon_fee", strconv.FormatInt(o.coupon, 10))
+		told.addPlain("coupon_count", "1")
+	}
 	told.add("transaction_id", string(o.paid.ProviderReference))
 	told.add("out_trade_no", o.params.OutTradeNo)
 	told.add("attach", o.params.Attach)
-	told.add("time_end", timeV2(o.paid.CapturedAt))
+	told.add("time_end", timeV2(o.shown(o.paid.CapturedAt)))
 	return told
 }
 

@@ -33,7 +33,7 @@ func (p *Provider) refundV2(c *callV2) (document, *failure) {
 		{name: "refund_id", value: accepted.ProviderReference}}
 	given.addPlain("refund_fee", strconv.FormatInt(accepted.Amount.Minor, 10))
 	given.addPlain("total_fee", strconv.FormatInt(o.params.Amount.Total, 10))
-	given.addPlain("cash_fee", strconv.FormatInt(o.params.Amount.Total, 10))
+	given.addPlain("cash_fee", strconv.FormatInt(o.payerTotal(), 10))
 	return given, nil
 }
 
@@ -70,7 +70,7 @@ func (p *Provider) refundQueryV2(c *callV2) (document, *failure) {
 	total := strconv.FormatInt(o.params.Amount.Total, 10)
 	given := document{{name: "transaction_id", value: string(o.paid.ProviderReference)}, {name: "out_trade_no", value: o.params.OutTradeNo}}
 	given.addPlain("total_fee", total)
-	given.addPlain("cash_fee", total)
+	given.addPlain("cash_fee", strconv.FormatInt(o.payerTotal(), 10))
 	given.addPlain("refund_count", strconv.Itoa(len(found)))
 	for i, r := range found {
 		nth := "_" + strconv.Itoa(i)

@@ -47,6 +47,7 @@ func (p *Provider) Open(ctx context.Context, trial faults.Trial, text string) (p
 
 // Pay implements providers.Wallet.
 func (p *Provider) Pay(ctx context.Context, trial faults.Trial, text string) (providers.Receipt, error) {
+	p.Pause(ctx, p.hesitation(ctx, trial, text))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, o, err := p.scan(ctx, trial, text)
@@ -64,6 +65,16 @@ func (p *Provider) Pay(ctx context.Context, trial faults.Trial, text string) (pr
 	}
 	return providers.Receipt{MerchantReference: o.key.Reference, ProviderReference: o.paid.ProviderReference,
 		Amount: o.amount()}, nil
+}
+
+// hesitation is how long the shopper looks at an open code first.
+func (p *Provider) hesitation(ctx context.Context, trial faults.Trial, text string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, o, err := p.scan(ctx, trial, text); err == nil {
+		return o.behaviour.Hesitates(ctx)
+	}
+	return 0
 }
 
 // Cancel implements providers.Wallet. An order with a code stays as it is; a
