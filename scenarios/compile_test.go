@@ -57,7 +57,7 @@ func TestCompile_PlanIsSound(t *testing.T) {
 				require.False(t, batches[batch.ID])
 				batches[batch.ID] = true
 				require.Positive(t, batch.InFlight)
-				require.LessOrEqual(t, len(batch.Trials), 600)
+				require.LessOrEqual(t, len(batch.Trials), 800)
 				requireApart(t, batch)
 				for _, trial := range batch.Trials {
 					require.False(t, ids[trial.ID], trial.ID)
