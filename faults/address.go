@@ -63,6 +63,9 @@ const (
 	Start        Operation = "start"         // start paying it
 	ReadOrder    Operation = "read"          // look at it
 	AskRefund    Operation = "ask-refund"    // ask for money back
+	CancelOrder  Operation = "cancel-order"  // want the order no more
+	ChangeOrder  Operation = "change-order"  // want something else instead
+	ReturnPage   Operation = "return-page"   // come back from the provider's page
 	ReleaseGoods Operation = "release-goods" // tell the fulfilment service to send the goods
 )
 

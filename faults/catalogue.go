@@ -181,6 +181,7 @@ func processFaults() []Definition {
 }
 
 func shoppers() []Definition {
-	return []Definition{pay(), payThenRefund(), doubleClick(), retrySame(), payAgain(), twoWallets(), payAfterClose(), abandon(),
-		scanCode(), manyAtOnce(), combinedOrder()}
+	return []Definition{pay(), payThenRefund(), doubleClick(), retrySame(), payAgain(), twoWallets(), declineThenPay(), payAfterClose(),
+		abandon(), cancelWhilePaying(), changeBasketWhilePaying(), watchPage(), returnPage(), refundDoubleClick(), twoRefundsAtOnce(),
+		refundWhilePaying(), scanCode(), manyAtOnce(), combinedOrder()}
 }

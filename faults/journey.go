@@ -38,6 +38,9 @@ type Step struct {
 	// Percent of the total that a refund asks for, rounded down to the minor
 	// unit but never to nothing; 0 means all that is left.
 	Percent int `json:"percent,omitempty"`
+	// Meanwhile: the shopper goes on at once, and the step is done beside what
+	// comes next.
+	Meanwhile bool `json:"meanwhile,omitempty"`
 	// Patience is how long the step waits for what it needs.
 	Patience Duration `json:"patience,omitempty"`
 }
@@ -54,6 +57,11 @@ const (
 	StepPayLate   StepKind = "pay-late"   // wait until the merchant gave the payment up, then try to pay it
 	StepAwaitPaid StepKind = "await-paid" // watch the pages of the orders until all say paid
 	StepRefund    StepKind = "refund"     // ask for money back, under Key
+	StepLeave     StepKind = "leave"      // close the wallet's page of the start with Key without paying
+	StepCancel    StepKind = "cancel"     // want the order no more
+	StepChange    StepKind = "change"     // want twice of everything instead
+	StepReturn    StepKind = "return"     // come back from the provider's page, whatever happened there
+	StepDawdle    StepKind = "dawdle"     // do nothing for as long as Patience says
 )
 
 // usualPatience is how long a shopper waits for a page to change.

@@ -51,6 +51,9 @@ func (b *builder) placed() {
 		if operation.Reference != "" && operation.OrderID != "" { // what was paid, as the wallet showed it
 			b.byReference[operation.Reference] = operation.OrderID
 		}
+		if operation.Name == faults.StepChange && operation.Phase == journal.Done && operation.Outcome == journal.OK {
+			b.order(operation.OrderID).Total = operation.Amount // the shopper confirmed another total
+		}
 		if operation.Name != faults.StepPlace || operation.Phase != journal.Done {
 			continue
 		}

@@ -20,6 +20,9 @@ var errForged = errors.New("not proven to be the provider's")
 //
 //	POST /orders                        place an order
 //	GET  /orders/{id}                   read it
+//	POST /orders/{id}/cancel            want it no more
+//	PUT  /orders/{id}/lines             want something else
+//	POST /orders/{id}/return            come back from the provider's page
 //	POST /orders/{id}/payments          start a payment
 //	POST /orders/{id}/refunds           ask for a refund
 //	POST /baskets                       place orders of several shops at once
@@ -32,6 +35,15 @@ func (c *Checkout) Handler() http.Handler {
 	mux.HandleFunc("POST /orders", c.servePlace)
 	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		view, err := c.ReadOrder(r.Context(), r.PathValue("id"))
+		answer(w, http.StatusOK, view, err)
+	})
+	mux.HandleFunc("POST /orders/{id}/cancel", func(w http.ResponseWriter, r *http.Request) {
+		view, err := c.CancelOrder(r.Context(), r.PathValue("id"))
+		answer(w, http.StatusOK, view, err)
+	})
+	mux.HandleFunc("PUT /orders/{id}/lines", c.serveChange)
+	mux.HandleFunc("POST /orders/{id}/return", func(w http.ResponseWriter, r *http.Request) {
+		view, err := c.ReturnToOrder(r.Context(), r.PathValue("id"))
 		answer(w, http.StatusOK, view, err)
 	})
 	mux.HandleFunc("POST /orders/{id}/payments", c.serveStart(c.StartPayment))
@@ -63,6 +75,16 @@ func (c *Checkout) servePlace(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusCreated
 	}
 	answer(w, status, view, err)
+}
+
+func (c *Checkout) serveChange(w http.ResponseWriter, r *http.Request) {
+	var change BasketChange
+	if err := decode(w, r, &change); err != nil {
+		answer(w, 0, nil, err)
+		return
+	}
+	view, err := c.ChangeOrder(r.Context(), r.PathValue("id"), change)
+	answer(w, http.StatusOK, view, err)
 }
 
 func (c *Checkout) serveBasket(w http.ResponseWriter, r *http.Request) {

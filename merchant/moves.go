@@ -153,6 +153,16 @@ func (t *tx) schedulePay(p *pay, due time.Time) error {
 	return nil
 }
 
+// hurryPays makes the pending payments of an order due that nobody works on.
+func (t *tx) hurryPays(o *order, now time.Time) error {
+	err := t.exec("UPDATE payments SET next_action_at = ? WHERE order_id = ? AND state = ? AND next_action_at > ? AND busy_until <= ?",
+		now.UnixNano(), o.id, string(payment.Pending), now.UnixNano(), now.UnixNano())
+	if err != nil {
+		return fmt.Errorf("hurry payments of order %s: %w", o.id, err)
+	}
+	return nil
+}
+
 func (t *tx) scheduleRefund(r *refund, due time.Time) error {
 	err := t.exec(`UPDATE refunds SET tries = ?, asks = ?, absent_at = ?, next_action_at = ?, busy_until = 0
 		WHERE id = ? AND state IN ('requested', 'processing')`,

@@ -56,6 +56,12 @@ type Policy struct {
 	// AcknowledgeFirst is how long after its acknowledgement a notification is
 	// booked, 0 meaning before. Otherwise a crash in between loses it for good.
 	AcknowledgeFirst func() time.Duration
+	// ChangesWhilePaying decides whether a basket may change although a payment of
+	// it was begun. Otherwise a small basket is paid and a big one is sent.
+	ChangesWhilePaying func() bool
+	// TrustsReturn decides whether a browser that comes back has paid. Otherwise
+	// whoever knows the address has.
+	TrustsReturn func() bool
 }
 
 // DefaultPolicy decides everything rightly.
@@ -75,5 +81,8 @@ func DefaultPolicy() Policy {
 		TrustUnverified:  func(error) bool { return false },
 		TakesOtherAnswer: func(payment.MerchantReference, payment.MerchantReference) bool { return false },
 		AcknowledgeFirst: func() time.Duration { return 0 },
+
+		ChangesWhilePaying: func() bool { return false },
+		TrustsReturn:       func() bool { return false },
 	}
 }

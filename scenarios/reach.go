@@ -33,6 +33,10 @@ type course struct {
 	late           bool
 	watches        bool
 	refunds        int
+	cancels        int
+	changes        int
+	returns        int
+	hasty          bool // a refund is asked for before the payment is known
 
 	begun int // payments that are or may be begun at any provider
 	paid  int // of which so many are paid for sure, or by scanning
@@ -68,7 +72,14 @@ func courseOf(t Trial, provider Provider) course {
 		case faults.StepAwaitPaid:
 			c.watches = true
 		case faults.StepRefund:
-			c.refunds++
+			c.refunds += times
+			c.hasty = c.hasty || !c.watches
+		case faults.StepCancel:
+			c.cancels++
+		case faults.StepChange:
+			c.changes++
+		case faults.StepReturn:
+			c.returns++
 		}
 	}
 	for _, made := range begun {
@@ -132,8 +143,14 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 		return one(c.watches), true
 	case faults.AskRefund:
 		return c.refunds, c.refunds > 0
+	case faults.CancelOrder:
+		return c.cancels, c.cancels > 0
+	case faults.ChangeOrder:
+		return c.changes, c.changes > 0
+	case faults.ReturnPage:
+		return c.returns, c.returns > 0
 	case faults.ReleaseGoods:
-		return one(c.paid > 0 && c.refunds == 0), true // a full refund may overtake the goods
+		return one(c.paid > 0 && c.refunds == 0 && c.cancels == 0), true // a full refund may overtake the goods
 	case faults.Create:
 		return c.codes - c.quiet, c.codes+c.later > c.quiet
 	case faults.PayCode:
@@ -145,7 +162,7 @@ func (c course) sends(operation faults.Operation) (sure int, possible bool) {
 	case faults.Reverse:
 		return 0, c.scans > 0
 	case faults.Refund:
-		return one(c.refunds > 0 && c.begun == here), here > 0 // a second payment or a wrong amount goes back unasked
+		return one(c.refunds > 0 && c.begun == here && !c.hasty), here > 0 // a second payment or a wrong amount goes back unasked
 	case faults.NotifyPayment:
 		return one(c.notified()), c.codes+c.later > 0 || c.notified()
 	case faults.RefundQuery, faults.NotifyRefund:
@@ -179,7 +196,7 @@ func (c course) behaviourReach(t Trial, name string) reach {
 		if !c.provider.LateRefunds {
 			return never
 		}
-		return sureIf(c.refunds > 0 && c.pays > 0 && c.begun == 1, c.several())
+		return sureIf(c.refunds > 0 && c.pays > 0 && c.begun == 1 && !c.hasty, c.several() || c.cancels > 0 || c.refunds > 0)
 	case "promotion", "final-state-word":
 		if (name == "promotion" && !c.provider.Promotes) || (name == "final-state-word" && !c.provider.Finishes) {
 			return never
@@ -188,7 +205,7 @@ func (c course) behaviourReach(t Trial, name string) reach {
 	case "decline", "decline-burst":
 		return sureIf(c.pays > 0, c.codes+c.scans+c.later > 0)
 	case "unknown-outcome":
-		return sureIf(c.scans > 0 || (c.refunds > 0 && c.pays > 0), c.several())
+		return sureIf(c.scans > 0 || (c.refunds > 0 && c.pays > 0 && !c.hasty), c.several() || c.cancels > 0 || c.refunds > 0)
 	case "late-success":
 		return sureIf(c.unpaid(), c.several() || c.scans > 0 || c.unpaid())
 	case "query-lag":

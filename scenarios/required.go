@@ -99,7 +99,7 @@ func rank(t Trial, pin faults.Pin) int {
 // operationRank is the usual order of the messages of a trial.
 func operationRank(operation faults.Operation) int {
 	order := []faults.Operation{faults.Place, faults.Start, faults.Create, faults.ReadOrder, faults.Query, faults.Close,
-		faults.NotifyPayment, faults.ReleaseGoods, faults.AskRefund, faults.Refund, faults.RefundQuery, faults.NotifyRefund}
+		faults.ChangeOrder, faults.CancelOrder, faults.ReturnPage, faults.NotifyPayment, faults.ReleaseGoods, faults.AskRefund, faults.Refund, faults.RefundQuery, faults.NotifyRefund}
 	switch operation {
 	case faults.PayCode:
 		operation = faults.Create

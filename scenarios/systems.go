@@ -70,7 +70,8 @@ type Link struct {
 // downloads, are left out: nothing can be pinned to them.
 func DefaultSystems() Systems {
 	systems := Systems{Links: []Link{
-		{"shopper->merchant", []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund}},
+		{"shopper->merchant", []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund,
+			faults.CancelOrder, faults.ChangeOrder, faults.ReturnPage}},
 	}}
 	for _, provider := range []Provider{weChatPay(), alipay(), unionPay()} {
 		calls := []faults.Operation{faults.Create, faults.PayCode, faults.Query, faults.Close, faults.Reverse, faults.Refund, faults.RefundQuery}

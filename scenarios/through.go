@@ -170,8 +170,10 @@ func (s Systems) allow(t Trial) bool {
 	if s.Watched && !watchable(t.Journey) {
 		return false
 	}
+	needs := map[faults.StepKind]faults.Operation{faults.StepRefund: faults.AskRefund, faults.StepCancel: faults.CancelOrder,
+		faults.StepChange: faults.ChangeOrder, faults.StepReturn: faults.ReturnPage}
 	for _, step := range t.Journey.Steps {
-		if step.Do == faults.StepRefund && !s.crosses(shopLink, faults.AskRefund) {
+		if operation, seldom := needs[step.Do]; seldom && !s.crosses(shopLink, operation) {
 			return false
 		}
 	}

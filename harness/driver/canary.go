@@ -17,7 +17,8 @@ import (
 // Willing reports whether the shopper wants to pay at all, and is payquake's own to
 // try again.
 func (k *Walk) Willing() bool {
-	return k.Arrivals == nil && len(k.wanted()) > 0
+	cancels := slices.ContainsFunc(k.trial.Journey.Steps, func(s faults.Step) bool { return s.Do == faults.StepCancel })
+	return k.Arrivals == nil && !cancels && len(k.wanted()) > 0
 }
 
 // wanted are the orders that the shopper wants to pay.

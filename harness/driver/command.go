@@ -272,6 +272,32 @@ func (c *Command) Refund(ctx context.Context, trial faults.Trial, refund Refund)
 	return result
 }
 
+// Cancel implements Merchant.
+func (c *Command) Cancel(ctx context.Context, trial faults.Trial, orderID string) Result {
+	return c.about(ctx, trial, faults.CancelOrder, asked{Call: "cancel", Order: orderID})
+}
+
+// Change implements Merchant.
+func (c *Command) Change(ctx context.Context, trial faults.Trial, order Order, orderID string) Result {
+	call := asked{Call: "change", Order: orderID, Total: order.Total.Minor}
+	for _, line := range order.Lines {
+		call.Lines = append(call.Lines, askedLine{line.Product, line.Name, line.Quantity, line.Price.Minor})
+	}
+	return c.about(ctx, trial, faults.ChangeOrder, call)
+}
+
+// Return implements Merchant.
+func (c *Command) Return(ctx context.Context, trial faults.Trial, orderID string) Result {
+	return c.about(ctx, trial, faults.ReturnPage, asked{Call: "return", Order: orderID})
+}
+
+// about makes a call whose answer is how the order stands.
+func (c *Command) about(ctx context.Context, trial faults.Trial, operation faults.Operation, call asked) Result {
+	answer, result := c.linked(ctx, trial, operation, call)
+	result.OrderID, result.Order = call.Order, payment.OrderState(answer.State)
+	return result
+}
+
 // Books implements Merchant: the entries of the journal, as the program writes
 // them.
 func (c *Command) Books(ctx context.Context) (Books, error) {

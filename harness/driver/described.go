@@ -81,14 +81,7 @@ func NewDescribed(m manifest.Manifest, links string, past func(*http.Request) (*
 // Place implements Merchant.
 func (d *Described) Place(ctx context.Context, trial faults.Trial, order Order) Result {
 	vars := manifest.Vars{"key": d.mark.on(order.Key), "shopper": order.Shopper, "total": order.Total.Minor}
-	lines := make([]any, len(order.Lines))
-	for i, line := range order.Lines {
-		lines[i] = manifest.Vars{"product": line.Product, "name": line.Name, "quantity": line.Quantity, "price": line.Price.Minor}
-	}
-	vars["lines"] = lines
-	if len(order.Lines) > 0 {
-		vars["product"], vars["quantity"] = order.Lines[0].Product, order.Lines[0].Quantity
-	}
+	basketVars(vars, order)
 	said, result := d.linked(ctx, errand{trial, faults.Place, order.Shopper}, d.manifest.Driver.Place, vars)
 	if result.Outcome != journal.OK {
 		return result
@@ -102,6 +95,18 @@ func (d *Described) Place(ctx context.Context, trial faults.Trial, order Order) 
 	defer d.mu.Unlock()
 	d.shoppers[result.OrderID], d.keys[result.OrderID] = order.Shopper, order.Key
 	return said.checked(result)
+}
+
+// basketVars adds what is bought.
+func basketVars(vars manifest.Vars, order Order) {
+	lines := make([]any, len(order.Lines))
+	for i, line := range order.Lines {
+		lines[i] = manifest.Vars{"product": line.Product, "name": line.Name, "quantity": line.Quantity, "price": line.Price.Minor}
+	}
+	vars["lines"] = lines
+	if len(order.Lines) > 0 {
+		vars["product"], vars["quantity"] = order.Lines[0].Product, order.Lines[0].Quantity
+	}
 }
 
 // PlaceBasket implements Merchant. A described merchant has no baskets, and no
@@ -184,6 +189,45 @@ func (d *Described) Refund(ctx context.Context, trial faults.Trial, refund Refun
 	result.OrderID = refund.OrderID
 	if word := said.text("state"); result.Outcome == journal.OK && word != "" {
 		result.Refund = meaning(said, d.manifest.Driver.Words.Refund, word, "refund")
+	}
+	return said.checked(result)
+}
+
+// Cancel implements Merchant.
+func (d *Described) Cancel(ctx context.Context, trial faults.Trial, orderID string) Result {
+	return d.seldom(ctx, seldom{trial, faults.CancelOrder, orderID}, d.manifest.Driver.Cancel, manifest.Vars{})
+}
+
+// Change implements Merchant.
+func (d *Described) Change(ctx context.Context, trial faults.Trial, order Order, orderID string) Result {
+	vars := manifest.Vars{"total": order.Total.Minor}
+	basketVars(vars, order)
+	return d.seldom(ctx, seldom{trial, faults.ChangeOrder, orderID}, d.manifest.Driver.Change, vars)
+}
+
+// Return implements Merchant.
+func (d *Described) Return(ctx context.Context, trial faults.Trial, orderID string) Result {
+	return d.seldom(ctx, seldom{trial, faults.ReturnPage, orderID}, d.manifest.Driver.Return, manifest.Vars{})
+}
+
+// seldom is a call about an order that not every merchant has.
+type seldom struct {
+	trial     faults.Trial
+	operation faults.Operation
+	order     string
+}
+
+// seldom makes such a call. No plan asks a merchant for it who has not got it.
+func (d *Described) seldom(ctx context.Context, s seldom, call *manifest.Call, vars manifest.Vars) Result {
+	if call == nil {
+		return Result{Outcome: journal.Failed, Reason: "this merchant's driver does not say how: " + string(s.operation)}
+	}
+	shopper := d.shopper(s.order)
+	vars["order"], vars["shopper"] = s.order, shopper
+	said, result := d.linked(ctx, errand{s.trial, s.operation, shopper}, *call, vars)
+	result.OrderID = s.order
+	if result.Outcome == journal.OK {
+		result = d.orderState(said, result)
 	}
 	return said.checked(result)
 }

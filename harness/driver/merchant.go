@@ -27,6 +27,12 @@ type Merchant interface {
 	Read(ctx context.Context, trial faults.Trial, orderID string) Result
 	// Refund asks for money back.
 	Refund(ctx context.Context, trial faults.Trial, refund Refund) Result
+	// Cancel tells that the shopper wants an order no more.
+	Cancel(ctx context.Context, trial faults.Trial, orderID string) Result
+	// Change asks for other lines, and another total, in an order.
+	Change(ctx context.Context, trial faults.Trial, order Order, orderID string) Result
+	// Return is the shopper's browser coming back from the provider's page.
+	Return(ctx context.Context, trial faults.Trial, orderID string) Result
 	// Books reads everything that the merchant believes, past the links and
 	// their faults.
 	Books(ctx context.Context) (Books, error)
@@ -107,6 +113,8 @@ type Wallet interface {
 	Open(ctx context.Context, trial faults.Trial, code string) (providers.Checkout, error)
 	// Pay confirms the payment that a code stands for.
 	Pay(ctx context.Context, trial faults.Trial, code string) (providers.Receipt, error)
+	// Cancel closes the payment sheet without paying.
+	Cancel(ctx context.Context, trial faults.Trial, code string) error
 	// Barcode shows a fresh barcode.
 	Barcode(ctx context.Context, trial faults.Trial) (string, error)
 }

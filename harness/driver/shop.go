@@ -124,6 +124,26 @@ func (s *Shop) Refund(ctx context.Context, trial faults.Trial, refund Refund) Re
 	return result
 }
 
+// Cancel implements Merchant.
+func (s *Shop) Cancel(ctx context.Context, trial faults.Trial, orderID string) Result {
+	said, result := s.call(ctx, call{trial, faults.CancelOrder, http.MethodPost, "/orders/" + url.PathEscape(orderID) + "/cancel", nil})
+	return said.asOrder(orderID, result)
+}
+
+// Change implements Merchant.
+func (s *Shop) Change(ctx context.Context, trial faults.Trial, order Order, orderID string) Result {
+	body := order.body()
+	said, result := s.call(ctx, call{trial, faults.ChangeOrder, http.MethodPut, "/orders/" + url.PathEscape(orderID) + "/lines",
+		map[string]any{"lines": body["lines"], "total": body["total"]}})
+	return said.asOrder(orderID, result)
+}
+
+// Return implements Merchant.
+func (s *Shop) Return(ctx context.Context, trial faults.Trial, orderID string) Result {
+	said, result := s.call(ctx, call{trial, faults.ReturnPage, http.MethodPost, "/orders/" + url.PathEscape(orderID) + "/return", nil})
+	return said.asOrder(orderID, result)
+}
+
 // Observe implements Merchant.
 func (s *Shop) Observe(ctx context.Context, orderID string) Result {
 	answer, err := s.Past(ctx, http.MethodGet, "/orders/"+url.PathEscape(orderID))

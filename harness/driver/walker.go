@@ -133,7 +133,13 @@ func (k *Walk) Journey(ctx context.Context) {
 		}
 		return
 	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	for _, step := range k.trial.Journey.Steps {
+		if step.Meanwhile {
+			beside.Go(func() { _ = k.step(ctx, step) }) // its span and its records say how it went
+			continue
+		}
 		if err := k.step(ctx, step); err != nil {
 			span.SetStatus(codes.Error, err.Error())
 			return
@@ -189,6 +195,10 @@ func (k *Walk) once(ctx context.Context, step faults.Step) (journal.Outcome, err
 		return k.awaitPaid(ctx, step)
 	case faults.StepRefund:
 		return k.refund(ctx, step)
+	case faults.StepLeave, faults.StepCancel, faults.StepChange, faults.StepReturn:
+		return k.otherStep(ctx, step)
+	case faults.StepDawdle:
+		return journal.OK, k.Clock.Wait(ctx, step.Patience.Std())
 	default:
 		return journal.Failed, fmt.Errorf("%w: step %q is unknown", errStranded, step.Do)
 	}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -18,13 +19,32 @@ type Driver struct {
 	Start   Call
 	Read    Call
 	Refund  *Call // nil: shoppers get no money back
-	Books   *Books
-	Reset   *Call // made once before the first trial
-	Words   Words
+	// Cancel, Change and Return are nil for a merchant whose orders cannot be
+	// cancelled or changed, or that has no page to come back to.
+	Cancel, Change, Return *Call
+	Books                  *Books
+	Reset                  *Call // made once before the first trial
+	Words                  Words
 }
 
 // Refunds reports whether shoppers can ask for money back.
 func (d Driver) Refunds() bool { return d.Command != nil || d.Refund != nil }
+
+// Offers reports whether shoppers can do what an operation of their link stands for.
+func (d Driver) Offers(operation faults.Operation) bool {
+	switch operation {
+	case faults.AskRefund:
+		return d.Refunds()
+	case faults.CancelOrder:
+		return d.Command != nil || d.Cancel != nil
+	case faults.ChangeOrder:
+		return d.Command != nil || d.Change != nil
+	case faults.ReturnPage:
+		return d.Command != nil || d.Return != nil
+	default:
+		return true
+	}
+}
 
 // ExportsBooks reports whether the merchant's books can be read.
 func (d Driver) ExportsBooks() bool { return d.Command != nil || d.Books != nil }
@@ -91,6 +111,13 @@ func startVars() Vars {
 }
 
 func readVars() Vars { return Vars{"order": "1", "shopper": "shopper-1", "session": Vars{}} }
+
+func changeVars() Vars {
+	vars := orderVars()
+	delete(vars, "key")
+	vars["order"] = "1"
+	return vars
+}
 
 func refundVars() Vars {
 	return Vars{"key": "refund-1", "order": "1", "shopper": "shopper-1", "amount": int64(1234), "session": Vars{}}

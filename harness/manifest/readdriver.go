@@ -27,13 +27,13 @@ type reading struct {
 
 func (r *reader) driver(n document.Node, catalogue bool) Driver {
 	var d Driver
-	values := r.Fields("driver", n, []string{"command", "login", "headers", "place", "start", "read", "refund", "books", "reset", "states"})
+	values := r.Fields("driver", n, []string{"command", "login", "headers", "place", "start", "read", "refund", "cancel", "change", "return", "books", "reset", "states"})
 	if values == nil {
 		return d
 	}
 	if n, given := values["command"]; given {
 		d.Command = r.command("driver.command", n, "./drive")
-		for _, key := range []string{"login", "headers", "place", "start", "read", "refund", "books", "reset", "states"} {
+		for _, key := range []string{"login", "headers", "place", "start", "read", "refund", "cancel", "change", "return", "books", "reset", "states"} {
 			if _, also := values[key]; also {
 				r.Addf("driver."+key, "the command makes the calls; %s: belongs to a driver without one", key)
 			}
@@ -72,6 +72,16 @@ func (r *reader) driver(n document.Node, catalogue bool) Driver {
 	if n, given := values["refund"]; given {
 		refund := r.call("driver.refund", n, with(refundVars()), reading{values: []string{"state"}})
 		d.Refund = &refund
+	}
+	for key, into := range map[string]**Call{"cancel": &d.Cancel, "change": &d.Change, "return": &d.Return} {
+		if n, given := values[key]; given {
+			vars := with(readVars())
+			if key == "change" {
+				vars = with(changeVars())
+			}
+			call := r.call("driver."+key, n, vars, reading{values: []string{"state"}})
+			*into = &call
+		}
 	}
 	if n, given := values["reset"]; given {
 		reset := r.call("driver.reset", n, Vars{}, reading{})

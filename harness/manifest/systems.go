@@ -19,9 +19,7 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 		case link.Name == "shopper->merchant" && m.Watched(): // nobody can tell whose messages its are
 		case link.Name == "shopper->merchant":
 			operations := slices.Clone(link.Operations)
-			if !m.Driver.Refunds() {
-				operations = slices.DeleteFunc(operations, func(o faults.Operation) bool { return o == faults.AskRefund })
-			}
+			operations = slices.DeleteFunc(operations, func(o faults.Operation) bool { return !m.Driver.Offers(o) })
 			systems.Links = append(systems.Links, scenarios.Link{Name: link.Name, Operations: operations})
 		case m.has(link.Name.From()) || m.has(link.Name.To()) || m.serves(link.Name.To()):
 			systems.Links = append(systems.Links, link)

@@ -290,6 +290,11 @@ func (w Wallet) Pay(ctx context.Context, trial faults.Trial, code string) (provi
 	return receipt, w.client.call(ctx, http.MethodPost, "/wallet/pay", trialCode{Trial: trial, Code: code}, &receipt)
 }
 
+// Cancel closes the payment sheet without paying.
+func (w Wallet) Cancel(ctx context.Context, trial faults.Trial, code string) error {
+	return w.client.call(ctx, http.MethodPost, "/wallet/cancel", trialCode{Trial: trial, Code: code}, nil)
+}
+
 // Barcode shows a fresh barcode.
 func (w Wallet) Barcode(ctx context.Context, trial faults.Trial) (string, error) {
 	var code string

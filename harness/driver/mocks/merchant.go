@@ -80,6 +80,103 @@ func (_c *Merchant_Books_Call) RunAndReturn(run func(context.Context) (driver.Bo
 	return _c
 }
 
+// Cancel provides a mock function with given fields: ctx, trial, orderID
+func (_m *Merchant) Cancel(ctx context.Context, trial faults.Trial, orderID string) driver.Result {
+	ret := _m.Called(ctx, trial, orderID)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Cancel")
+	}
+
+	var r0 driver.Result
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, string) driver.Result); ok {
+		r0 = rf(ctx, trial, orderID)
+	} else {
+		r0 = ret.Get(0).(driver.Result)
+	}
+
+	return r0
+}
+
+// Merchant_Cancel_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Cancel'
+type Merchant_Cancel_Call struct {
+	*mock.Call
+}
+
+// Cancel is a helper method to define mock.On call
+//   - ctx context.Context
+//   - trial faults.Trial
+//   - orderID string
+func (_e *Merchant_Expecter) Cancel(ctx interface{}, trial interface{}, orderID interface{}) *Merchant_Cancel_Call {
+	return &Merchant_Cancel_Call{Call: _e.mock.On("Cancel", ctx, trial, orderID)}
+}
+
+func (_c *Merchant_Cancel_Call) Run(run func(ctx context.Context, trial faults.Trial, orderID string)) *Merchant_Cancel_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(faults.Trial), args[2].(string))
+	})
+	return _c
+}
+
+func (_c *Merchant_Cancel_Call) Return(_a0 driver.Result) *Merchant_Cancel_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Merchant_Cancel_Call) RunAndReturn(run func(context.Context, faults.Trial, string) driver.Result) *Merchant_Cancel_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Change provides a mock function with given fields: ctx, trial, order, orderID
+func (_m *Merchant) Change(ctx context.Context, trial faults.Trial, order driver.Order, orderID string) driver.Result {
+	ret := _m.Called(ctx, trial, order, orderID)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Change")
+	}
+
+	var r0 driver.Result
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, driver.Order, string) driver.Result); ok {
+		r0 = rf(ctx, trial, order, orderID)
+	} else {
+		r0 = ret.Get(0).(driver.Result)
+	}
+
+	return r0
+}
+
+// Merchant_Change_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Change'
+type Merchant_Change_Call struct {
+	*mock.Call
+}
+
+// Change is a helper method to define mock.On call
+//   - ctx context.Context
+//   - trial faults.Trial
+//   - order driver.Order
+//   - orderID string
+func (_e *Merchant_Expecter) Change(ctx interface{}, trial interface{}, order interface{}, orderID interface{}) *Merchant_Change_Call {
+	return &Merchant_Change_Call{Call: _e.mock.On("Change", ctx, trial, order, orderID)}
+}
+
+func (_c *Merchant_Change_Call) Run(run func(ctx context.Context, trial faults.Trial, order driver.Order, orderID string)) *Merchant_Change_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(faults.Trial), args[2].(driver.Order), args[3].(string))
+	})
+	return _c
+}
+
+func (_c *Merchant_Change_Call) Return(_a0 driver.Result) *Merchant_Change_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Merchant_Change_Call) RunAndReturn(run func(context.Context, faults.Trial, driver.Order, string) driver.Result) *Merchant_Change_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Observe provides a mock function with given fields: ctx, orderID
 func (_m *Merchant) Observe(ctx context.Context, orderID string) driver.Result {
 	ret := _m.Called(ctx, orderID)
@@ -361,6 +458,54 @@ func (_c *Merchant_Refund_Call) Return(_a0 driver.Result) *Merchant_Refund_Call 
 }
 
 func (_c *Merchant_Refund_Call) RunAndReturn(run func(context.Context, faults.Trial, driver.Refund) driver.Result) *Merchant_Refund_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Return provides a mock function with given fields: ctx, trial, orderID
+func (_m *Merchant) Return(ctx context.Context, trial faults.Trial, orderID string) driver.Result {
+	ret := _m.Called(ctx, trial, orderID)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Return")
+	}
+
+	var r0 driver.Result
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, string) driver.Result); ok {
+		r0 = rf(ctx, trial, orderID)
+	} else {
+		r0 = ret.Get(0).(driver.Result)
+	}
+
+	return r0
+}
+
+// Merchant_Return_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Return'
+type Merchant_Return_Call struct {
+	*mock.Call
+}
+
+// Return is a helper method to define mock.On call
+//   - ctx context.Context
+//   - trial faults.Trial
+//   - orderID string
+func (_e *Merchant_Expecter) Return(ctx interface{}, trial interface{}, orderID interface{}) *Merchant_Return_Call {
+	return &Merchant_Return_Call{Call: _e.mock.On("Return", ctx, trial, orderID)}
+}
+
+func (_c *Merchant_Return_Call) Run(run func(ctx context.Context, trial faults.Trial, orderID string)) *Merchant_Return_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(faults.Trial), args[2].(string))
+	})
+	return _c
+}
+
+func (_c *Merchant_Return_Call) Return(_a0 driver.Result) *Merchant_Return_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Merchant_Return_Call) RunAndReturn(run func(context.Context, faults.Trial, string) driver.Result) *Merchant_Return_Call {
 	_c.Call.Return(run)
 	return _c
 }

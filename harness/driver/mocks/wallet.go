@@ -82,6 +82,54 @@ func (_c *Wallet_Barcode_Call) RunAndReturn(run func(context.Context, faults.Tri
 	return _c
 }
 
+// Cancel provides a mock function with given fields: ctx, trial, code
+func (_m *Wallet) Cancel(ctx context.Context, trial faults.Trial, code string) error {
+	ret := _m.Called(ctx, trial, code)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Cancel")
+	}
+
+	var r0 error
+	if rf, ok := ret.Get(0).(func(context.Context, faults.Trial, string) error); ok {
+		r0 = rf(ctx, trial, code)
+	} else {
+		r0 = ret.Error(0)
+	}
+
+	return r0
+}
+
+// Wallet_Cancel_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Cancel'
+type Wallet_Cancel_Call struct {
+	*mock.Call
+}
+
+// Cancel is a helper method to define mock.On call
+//   - ctx context.Context
+//   - trial faults.Trial
+//   - code string
+func (_e *Wallet_Expecter) Cancel(ctx interface{}, trial interface{}, code interface{}) *Wallet_Cancel_Call {
+	return &Wallet_Cancel_Call{Call: _e.mock.On("Cancel", ctx, trial, code)}
+}
+
+func (_c *Wallet_Cancel_Call) Run(run func(ctx context.Context, trial faults.Trial, code string)) *Wallet_Cancel_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(faults.Trial), args[2].(string))
+	})
+	return _c
+}
+
+func (_c *Wallet_Cancel_Call) Return(_a0 error) *Wallet_Cancel_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Wallet_Cancel_Call) RunAndReturn(run func(context.Context, faults.Trial, string) error) *Wallet_Cancel_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Open provides a mock function with given fields: ctx, trial, code
 func (_m *Wallet) Open(ctx context.Context, trial faults.Trial, code string) (providers.Checkout, error) {
 	ret := _m.Called(ctx, trial, code)

@@ -1,0 +1,30 @@
+package faults
+
+import "github.com/payquake/payquake/payment"
+
+// CancelWhilePaying confirms the payment in the wallet and cancels the order at the
+// shop in the same moment. Either the order is paid, or the money comes back.
+type CancelWhilePaying struct{}
+
+func cancelWhilePaying() Definition {
+	return Definition{Name: "cancel-while-paying", Kind: AsJourney, Class: Legal,
+		Experience: "An order is cancelled while its payment is being confirmed.",
+		Example:    "{shopper: cancel-while-paying}",
+		New:        func() Fault { return &CancelWhilePaying{} }}
+}
+
+// Check implements Fault.
+func (*CancelWhilePaying) Check() error { return nil }
+
+// Walk implements Shopper.
+func (*CancelWhilePaying) Walk(journey *Journey, method payment.Method) {
+	if method == payment.MethodBarcode {
+		method = payment.MethodCode
+	}
+	journey.place()
+	journey.add(
+		Step{Do: StepStart, Key: 1, Method: method},
+		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
+		Step{Do: StepPay, Key: 1, Patience: usualPatience, Meanwhile: true},
+		Step{Do: StepCancel, Repeats: 3})
+}

@@ -1,0 +1,55 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/payquake/payquake/payment"
+)
+
+// BrowserReturn comes back to the shop from the provider's page.
+type BrowserReturn struct {
+	When string `json:"when,omitempty"` // before, with, after, or unpaid; after if unset
+}
+
+func returnPage() Definition {
+	return Definition{Name: "return-page", Kind: AsJourney, Class: Legal,
+		Experience: "The browser comes back to the shop, which says nothing of whether the shopper paid.",
+		Example:    "{shopper: return-page, when: unpaid}",
+		Settings: []Setting{{Name: "when", Type: WordSetting, Words: []string{"before", "with", "after", "unpaid"},
+			Meaning: "before, in the same moment as, or after the payment, or without one (after)"}},
+		New: func() Fault { return &BrowserReturn{} }}
+}
+
+// Check implements Fault.
+func (f *BrowserReturn) Check() error {
+	if !slices.Contains([]string{"", "before", "with", "after", "unpaid"}, f.When) {
+		return fmt.Errorf("when %q is none of before, with, after, unpaid", f.When)
+	}
+	return nil
+}
+
+// Walk implements Shopper.
+func (f *BrowserReturn) Walk(journey *Journey, method payment.Method) {
+	if method == payment.MethodBarcode {
+		method = payment.MethodCode
+	}
+	journey.place()
+	journey.add(
+		Step{Do: StepStart, Key: 1, Method: method},
+		Step{Do: StepOpen, Key: 1, Patience: usualPatience})
+	pays, returns := Step{Do: StepPay, Key: 1, Patience: usualPatience}, Step{Do: StepReturn}
+	switch f.When {
+	case "unpaid":
+		journey.add(returns)
+		return
+	case "before":
+		journey.add(returns, pays)
+	case "with":
+		pays.Meanwhile = true
+		journey.add(pays, returns)
+	default:
+		journey.add(pays, returns)
+	}
+	journey.awaitPaid()
+}
