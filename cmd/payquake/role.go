@@ -33,6 +33,11 @@ func roleCommand() *cobra.Command {
 				return roles.OpenProvider(ctx, config)
 			})
 		}),
+		configuredRole("stand", func(ctx context.Context, path string) error {
+			return serveRole(ctx, path, func(ctx context.Context, config roles.StandConfig) (closer, error) {
+				return roles.OpenStand(ctx, config)
+			})
+		}),
 		configuredRole("merchant", func(ctx context.Context, path string) error { return shop.Run(ctx, path, merchantTracing) }),
 		&cobra.Command{Use: "watchdog", Args: cobra.NoArgs, RunE: func(command *cobra.Command, _ []string) error {
 			return environment.Watch(context.WithoutCancel(command.Context()), os.Stdin)

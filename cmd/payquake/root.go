@@ -43,7 +43,7 @@ Exit codes: 0 held · 1 violated · 3 inconclusive (damaged evidence included)
 	root.PersistentFlags().BoolVar(&flags.json, "json", false, "print JSON for programs instead of text for people")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(flags), planCommand(flags), checkCommand(flags), reportCommand(flags), reproCommand(flags),
-		listCommand(flags), cleanCommand(flags), initCommand(flags), keysCommand(flags), doctorCommand(flags), validateCommand(flags), versionCommand(flags), roleCommand())
+		listCommand(flags), cleanCommand(flags), initCommand(flags), keysCommand(flags), imageCommand(flags), doctorCommand(flags), validateCommand(flags), versionCommand(flags), roleCommand())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -81,8 +81,21 @@ func settings(variables map[string]string, topology Topology, around surrounding
 	return nil
 }
 
-// credentials are what a provider gives its merchant, by the names of
-// manifest.Facts.
+// Credentials are what a provider gives its merchant, by the names of
+// manifest.Facts, as texts.
+func Credentials(provider roles.ProviderConfig) (map[string]string, error) {
+	given, err := credentials(provider)
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	for name, value := range given {
+		texts[name] = fmt.Sprint(value)
+	}
+	return texts, nil
+}
+
+// credentials are the same as settings have them.
 func credentials(provider roles.ProviderConfig) (manifest.Vars, error) {
 	var given any
 	var err error

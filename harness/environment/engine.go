@@ -125,6 +125,28 @@ func buildImage(ctx context.Context, provider *testcontainers.DockerProvider, pr
 	return image, nil
 }
 
+// BuildImage makes the image of a payquake binary under a name of its own, such as
+// payquake:1.2, for whoever wants to start it otherwise than in a run. It fails with
+// ErrNoEngine, and with ErrNotStandalone.
+func BuildImage(ctx context.Context, program, name string, tell func(string)) error {
+	if err := EngineAnswers(ctx); err != nil {
+		return err
+	}
+	provider, err := testcontainers.NewDockerProvider()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoEngine, err)
+	}
+	defer provider.Close()
+	built, err := buildImage(ctx, provider, program, tell)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Client().ImageTag(ctx, client.ImageTagOptions{Source: built, Target: name}); err != nil {
+		return fmt.Errorf("name the image %s: %w", name, err)
+	}
+	return nil
+}
+
 // ErrNotStandalone is a payquake binary that no container can run by itself.
 var ErrNotStandalone = errors.New("the binary does not run in an empty image; build it with CGO_ENABLED=0 for linux (make build)")
 
