@@ -52,6 +52,9 @@ func (f *Latency) Check() error {
 
 // Draw implements Drawer: the plan holds one fixed delay.
 func (f *Latency) Draw(random *rand.Rand) Fault {
+	if f.Distribution == "" || f.Distribution == Fixed {
+		return &Latency{Delay: max(f.middle(), Duration(time.Millisecond)), Distribution: Fixed}
+	}
 	delay, jitter := float64(f.middle()), float64(f.Jitter)
 	switch f.Distribution {
 	case Uniform:
@@ -61,7 +64,9 @@ func (f *Latency) Draw(random *rand.Rand) Fault {
 	case LogNormal:
 		delay *= math.Exp(random.NormFloat64() * jitter / delay)
 	}
-	whole := time.Duration(max(delay, 0)).Truncate(time.Millisecond)
+	// What is drawn from the far end of a wide distribution is cut: no caller waits
+	// for an hour.
+	whole := time.Duration(min(max(delay, 0), float64(time.Hour))).Truncate(time.Millisecond)
 	return &Latency{Delay: Duration(max(whole, time.Millisecond)), Distribution: Fixed}
 }
 
