@@ -77,11 +77,15 @@ func brokenRefunds() []breaking {
 		{"no-refund-beyond-capture", "provider-within-capture", "two refunds at once, one of them believed to be refused",
 			paidRun().asksRefund("q1", 700).asksRefund("q2", 700).refunded("r1", "p1", 700).refunded("r2", "p1", 700).
 				booksRefund("r1", "p1", payment.RefundDone, 700).booksRefund("r2", "p1", payment.RefundRefused, 700).ends(),
-			payment.Fen(400), nil},
+			payment.Fen(400), []string{"no-refund-beyond-capture/confirmed-within-capture"}},
 		{"no-refund-beyond-capture", "books-within-capture", "the merchant promises more than it took",
 			paidRun().asksRefund("q1", 700).asksRefund("q2", 700).refunded("r1", "p1", 700).
 				booksRefund("r1", "p1", payment.RefundDone, 700).booksRefund("r2", "p1", payment.RefundRequested, 700).ends(),
-			payment.Fen(400), nil},
+			payment.Fen(400), []string{"no-refund-beyond-capture/confirmed-within-capture"}},
+		{"no-refund-beyond-capture", "confirmed-within-capture", "two promises, of which the provider keeps one",
+			paidRun().asksRefund("q1", 700).asksRefund("q2", 600).refunded("r1", "p1", 700).
+				booksRefund("r1", "p1", payment.RefundDone, 700).booksRefund("r2", "p1", payment.RefundRefused, 600).ends(),
+			payment.Fen(300), nil},
 		{"no-refund-beyond-capture", "only-what-was-asked", "one request, two refund numbers",
 			paidRun().asksRefund("q1", 400).asksRefund("q1", 400).refunded("r1", "p1", 400).refunded("r2", "p1", 400).
 				booksRefund("r1", "p1", payment.RefundDone, 400).booksRefund("r2", "p1", payment.RefundDone, 400).ends(), payment.Fen(400), nil},

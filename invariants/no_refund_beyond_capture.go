@@ -1,6 +1,10 @@
 package invariants
 
 import (
+	"maps"
+	"slices"
+
+	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 )
@@ -13,6 +17,7 @@ func noRefundBeyondCapture() Invariant {
 		Clauses: []Clause{
 			{Name: "provider-within-capture", Says: "the provider's refunds of a payment do not exceed its capture", Shown: true},
 			{Name: "books-within-capture", Says: "the merchant's refunds of a payment do not exceed its capture", Shown: true, Books: true},
+			{Name: "confirmed-within-capture", Says: "what the shopper was promised back does not exceed the capture", Orders: true},
 			{Name: "only-what-was-asked", Says: "what goes back of the payment that is kept for an order is what was asked for, once", Orders: true},
 		},
 		check: checkNoRefundBeyondCapture,
@@ -32,6 +37,7 @@ func checkNoRefundBeyondCapture(t *Trial) Judgement {
 	for _, order := range t.Orders() {
 		any = any || len(order.Refunds) > 0
 		checkBookedRefunds(t, order, &judgement)
+		checkPromises(t, order, &judgement)
 		checkOnlyAsked(t, order, &judgement)
 	}
 	if !any {
@@ -58,6 +64,35 @@ func checkBookedRefunds(t *Trial, order Order, judgement *Judgement) {
 				"the merchant's books refund %s of a capture of %s", sum, capture.Amount)
 		}
 	}
+}
+
+// checkPromises: what was asked back and not refused is promised. What is promised
+// under one request id is promised once.
+func checkPromises(t *Trial, order Order, judgement *Judgement) {
+	kept, found := order.mainCapture()
+	if !found {
+		return
+	}
+	promised := map[string]journal.Record{}
+	var sum payment.Money
+	for _, record := range t.Operations {
+		operation := record.Operation
+		if operation.Name != faults.StepRefund || operation.Phase != journal.Done || operation.OrderID != order.ID || operation.Outcome != journal.OK {
+			continue
+		}
+		if _, again := promised[operation.Key]; !again {
+			sum = plus(sum, operation.Amount)
+		}
+		promised[operation.Key] = record
+	}
+	if !more(sum, kept.Amount) {
+		return
+	}
+	witness := []journal.Ref{kept.Record}
+	for _, key := range slices.Sorted(maps.Keys(promised)) {
+		witness = append(witness, promised[key].Ref())
+	}
+	judgement.breach("confirmed-within-capture", minus(sum, kept.Amount), witness, "the shopper was promised %s back of a capture of %s", sum, kept.Amount)
 }
 
 // checkOnlyAsked: of the capture that pays for the order, no more may go back

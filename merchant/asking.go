@@ -71,7 +71,7 @@ func (c *Checkout) ask(ctx context.Context, p *pay, provider Provider) TradeAnsw
 	}
 	detail := fmt.Sprintf("asked about %s, answered about %.64q", p.reference, other)
 	if c.policy.TakesOtherAnswer(p.reference, other) {
-		if err := c.bookPayment(ctx, provider, answer.Trade); err != nil {
+		if err := c.bookPayment(ctx, provider, told{Trade: answer.Trade}); err != nil {
 			detail += ": " + err.Error()
 		}
 	}
@@ -166,6 +166,9 @@ func (c *Checkout) markReversing(ctx context.Context, p *pay) error {
 // absence counts, seen twice with a gap between.
 func (c *Checkout) bookAsked(ctx context.Context, p *pay, answer TradeAnswer, ending bool) error {
 	_, err := c.onPay(ctx, p, func(t *tx, o *order, fresh *pay) error {
+		if fresh.state == payment.Captured && answer.Outcome == OK && answer.Trade.Standing == Unpaid && c.policy.MovesBack() {
+			return t.reopen(o, c.clock.Now(), c.expiry(o))
+		}
 		if fresh.reference != p.reference || fresh.state != payment.Pending {
 			return nil
 		}
@@ -174,6 +177,9 @@ func (c *Checkout) bookAsked(ctx context.Context, p *pay, answer TradeAnswer, en
 		switch {
 		case answer.Outcome == OK:
 			fresh.absentAt = time.Time{}
+			if ending && answer.Trade.Standing == Paid && !p.barcode() && !c.policy.BookLate() {
+				return c.endUnpaid(t, o, fresh, payment.Closed)
+			}
 			if err := c.book(t, o, fresh, answer.Trade); err != nil {
 				return err
 			}

@@ -289,6 +289,25 @@ func TestBasket_NotificationWithAStranger(t *testing.T) {
 	require.Equal(t, []payment.OrderState{payment.OrderOpen, payment.OrderPaid}, states)
 }
 
+// TestBasket_OnePartsAmountIsMistold: the provider is asked whether it means that, and
+// does not: both parts pay their orders, and nothing goes back.
+func TestBasket_OnePartsAmountIsMistold(t *testing.T) {
+	s := open(t, &scripted.Provider{}, scripted.Patient())
+	b := s.basket()
+	s.startBasket(b.ID, "p1", 200)
+	var notice merchant.Notice
+	require.NoError(t, json.Unmarshal(s.payAll(0), &notice))
+	notice.Trades[0].Amount = payment.Fen(1)
+	body, err := json.Marshal(notice)
+	require.NoError(t, err)
+	s.notify(body, 200)
+	books := s.books()
+	require.Empty(t, books.Refunds)
+	for _, o := range books.Orders {
+		require.Equal(t, payment.OrderPaid, o.State)
+	}
+}
+
 // TestBasket_OnePartsAmountIsWrong: it goes back; the other pays its order.
 func TestBasket_OnePartsAmountIsWrong(t *testing.T) {
 	s := open(t, &scripted.Provider{}, scripted.Patient())
@@ -296,6 +315,7 @@ func TestBasket_OnePartsAmountIsWrong(t *testing.T) {
 	s.startBasket(b.ID, "p1", 200)
 	var notice merchant.Notice
 	require.NoError(t, json.Unmarshal(s.payAll(0), &notice))
+	s.Provider.Recapture(notice.Trades[0].Reference, payment.Fen(1))
 	notice.Trades[0].Amount = payment.Fen(1)
 	body, err := json.Marshal(notice)
 	require.NoError(t, err)

@@ -1,7 +1,10 @@
 package merchant
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/payquake/payquake/payment"
 )
@@ -77,8 +80,32 @@ func (c *Checkout) pays(t *tx, o *order, p *pay) error {
 	if c.settings.FulfilmentURL == "" {
 		return nil
 	}
+	if gap := c.policy.CommitTwice(); gap > 0 {
+		c.releaseLater(t, o.id, gap)
+		return nil
+	}
 	c.wakeAfter(t, "releases")
 	return t.insertRelease(o.id, "release-"+o.id, now)
+}
+
+// releaseLater lets goods go in a transaction of its own. Only a wrong Policy comes
+// here.
+func (c *Checkout) releaseLater(t *tx, orderID string, gap time.Duration) {
+	ctx := context.WithoutCancel(t.ctx)
+	t.committed = append(t.committed, func() {
+		go func() {
+			if c.clock.Wait(ctx, gap) != nil {
+				return
+			}
+			err := c.store.update(ctx, func(t *tx) error {
+				c.wakeAfter(t, "releases")
+				return t.insertRelease(orderID, "release-"+orderID, c.clock.Now())
+			})
+			if err != nil {
+				slog.Error("release in a second transaction", "order", orderID, "error", err)
+			}
+		}()
+	})
 }
 
 // endUnpaid ends a payment without money and lets its order expire if nothing
@@ -151,6 +178,7 @@ func (c *Checkout) bookRefund(t *tx, o *order, r *refund, report RefundReport) e
 	}
 	now := c.clock.Now()
 	r.providerReference = report.ProviderReference
+	report.State = c.policy.RefundState(report.State)
 	switch {
 	case report.Amount != r.amount:
 		return c.handOverRefund(t, r, fmt.Sprintf("provider refunds %s instead of %s", report.Amount, r.amount))

@@ -65,6 +65,19 @@ func (t *tx) moveRefund(r *refund, next payment.RefundState, due time.Time) erro
 	return nil
 }
 
+// reopen takes a paid order back to open. Only a wrong Policy comes here.
+func (t *tx) reopen(o *order, now, expires time.Time) error {
+	o.state = payment.OrderOpen
+	if err := t.exec("UPDATE orders SET state = ?, next_action_at = ? WHERE id = ?", string(o.state), expires.UnixNano(), o.id); err != nil {
+		return fmt.Errorf("reopen order %s: %w", o.id, err)
+	}
+	err := t.exec("UPDATE order_history SET at = ? WHERE order_id = ? AND state = ?", now.UnixNano(), o.id, string(o.state))
+	if err != nil {
+		return fmt.Errorf("remember state of order %s: %w", o.id, err)
+	}
+	return nil
+}
+
 // handOver lists what people must look at; listing it again changes nothing.
 func (t *tx) handOver(p *pay, r *refund, reason string, now time.Time) error {
 	id, refundID, reference, amount := p.id, "", string(p.reference), p.amount

@@ -36,7 +36,7 @@ func (c *Checkout) receive(w http.ResponseWriter, r *http.Request, provider Prov
 	if err != nil {
 		return fmt.Errorf("read notification: %w: %w", ErrInvalid, err)
 	}
-	if err := provider.Verify(r.Context(), r.Header, body); err != nil && !c.policy.TrustUnverified(err) {
+	if err := provider.Verify(r.Context(), r.Header, c.policy.VerifiedBody(body)); err != nil && !c.policy.TrustUnverified(err) {
 		return fmt.Errorf("verify notification: %w: %w", errForged, err)
 	}
 	// The provider may hang up after its own limit; what it told us counts.
@@ -65,7 +65,7 @@ func (c *Checkout) bookNotice(ctx context.Context, provider Provider, body []byt
 		return fmt.Errorf("notification speaks of nothing: %w", ErrInvalid)
 	}
 	for _, trade := range notice.Trades {
-		if err := c.bookPayment(ctx, provider, trade); err != nil {
+		if err := c.bookPayment(ctx, provider, told{trade, notice.ID}); err != nil {
 			return fmt.Errorf("book payment %s: %w", trade.Reference, err)
 		}
 	}
@@ -92,15 +92,25 @@ func (c *Checkout) confirmed(ctx context.Context, p *pay, provider Provider) (Tr
 	return answer.Trade, nil
 }
 
+// told is what a message says of one payment, and the message's own id.
+type told struct {
+	Trade
+	message string
+}
+
 // bookPayment books what a notification says of one payment.
-func (c *Checkout) bookPayment(ctx context.Context, provider Provider, trade Trade) error {
+func (c *Checkout) bookPayment(ctx context.Context, provider Provider, said told) error {
+	trade := said.Trade
 	known := c.store.reads.QueryRowContext(ctx, c.store.bind("SELECT "+payColumns+
 		" FROM payments WHERE provider = ? AND reference = ?"), string(provider.Name()), string(trade.Reference))
 	seen, err := scanPay(known)
 	if err != nil {
 		return err
 	}
-	if trade.Unconfirmed {
+	// An amount that nobody asked for is no reason to send money back before the
+	// provider was asked whether it means it.
+	surprising := trade.Standing == Paid && !c.policy.AmountMatches(seen.amount, trade.Amount)
+	if trade.Unconfirmed || surprising {
 		if trade, err = c.confirmed(ctx, seen, provider); err != nil {
 			return err
 		}
@@ -116,8 +126,9 @@ func (c *Checkout) bookPayment(ctx context.Context, provider Provider, trade Tra
 			return t.insertRelease(o.id, newID("release-"), c.clock.Now())
 		}
 		if p.state == payment.Captured {
-			return c.repeated(t, o)
+			return c.repeated(t, o, said.message)
 		}
+		c.policy.ReleaseForRepeat(o.id, said.message, true)
 		return c.book(t, o, p, trade)
 	})
 	return err
@@ -125,8 +136,8 @@ func (c *Checkout) bookPayment(ctx context.Context, provider Provider, trade Tra
 
 // repeated acts on a notification of what is booked already: not at all, if
 // the policy is right.
-func (c *Checkout) repeated(t *tx, o *order) error {
-	key, release := c.policy.ReleaseForRepeat(o.id)
+func (c *Checkout) repeated(t *tx, o *order, message string) error {
+	key, release := c.policy.ReleaseForRepeat(o.id, message, false)
 	if !release {
 		return nil
 	}

@@ -40,8 +40,8 @@ type Policy struct {
 	CountRefunded func(done, captured payment.Money) payment.Money
 	// ReleaseForRepeat is a further release for a repeated notification of a
 	// captured payment; release is false when there is none. Otherwise goods
-	// leave once per delivery.
-	ReleaseForRepeat func(orderID string) (key string, release bool)
+	// leave once per delivery. It is told of the first one too.
+	ReleaseForRepeat func(orderID, messageID string, first bool) (key string, release bool)
 	// CheckOutside is how long the gap is between checking that a payment is
 	// undecided and booking it, when the check is made outside of the booking
 	// transaction; 0 means inside. Otherwise two deliveries at once both pass.
@@ -59,6 +59,33 @@ type Policy struct {
 	// ChangesWhilePaying decides whether a basket may change although a payment of
 	// it was begun. Otherwise a small basket is paid and a big one is sent.
 	ChangesWhilePaying func() bool
+	// Ask is what the provider is asked to collect for an order. Anything but the
+	// total is another price.
+	Ask func(due payment.Money) payment.Money
+	// VerifiedBody is what a notification's signature is checked over. Anything but
+	// the bytes that came has another signature.
+	VerifiedBody func(body []byte) []byte
+	// RefundState is what a provider's report of a refund is booked as. Accepted is
+	// not done.
+	RefundState func(reported payment.RefundState) payment.RefundState
+	// CheckRefundOutside is how long the gap is between checking what is left to
+	// refund and storing a refund, when the check is made outside of the order's
+	// lock; 0 means inside. Otherwise two requests at once both find enough.
+	CheckRefundOutside func() time.Duration
+	// MovesBack decides whether a provider's "unpaid" is booked over what is paid.
+	// Otherwise the slowest message wins.
+	MovesBack func() bool
+	// CommitTwice is how long the gap is between booking a payment and letting its
+	// goods go, when these are two transactions; 0 means one. Otherwise a crash in
+	// between takes the money and keeps the goods.
+	CommitTwice func() time.Duration
+	// ReferenceFor is the merchant reference of an order's payment; "" for a fresh
+	// one each time.
+	ReferenceFor func(shopper, basket string) payment.MerchantReference
+	// RenewsRequest decides whether a create that was not answered is sent again with
+	// what is true now, instead of as it was. Otherwise the provider sees another
+	// payment under one number, and refuses it.
+	RenewsRequest func() bool
 	// TrustsReturn decides whether a browser that comes back has paid. Otherwise
 	// whoever knows the address has.
 	TrustsReturn func() bool
@@ -76,12 +103,20 @@ func DefaultPolicy() Policy {
 		AmountMatches:    func(due, captured payment.Money) bool { return due == captured },
 		ReturnSecond:     func() bool { return true },
 		CountRefunded:    func(done, _ payment.Money) payment.Money { return done },
-		ReleaseForRepeat: func(string) (string, bool) { return "", false },
+		ReleaseForRepeat: func(string, string, bool) (string, bool) { return "", false },
 		CheckOutside:     func() time.Duration { return 0 },
 		TrustUnverified:  func(error) bool { return false },
 		TakesOtherAnswer: func(payment.MerchantReference, payment.MerchantReference) bool { return false },
 		AcknowledgeFirst: func() time.Duration { return 0 },
 
+		Ask:                func(due payment.Money) payment.Money { return due },
+		VerifiedBody:       func(body []byte) []byte { return body },
+		RefundState:        func(reported payment.RefundState) payment.RefundState { return reported },
+		CheckRefundOutside: func() time.Duration { return 0 },
+		MovesBack:          func() bool { return false },
+		CommitTwice:        func() time.Duration { return 0 },
+		ReferenceFor:       func(string, string) payment.MerchantReference { return "" },
+		RenewsRequest:      func() bool { return false },
 		ChangesWhilePaying: func() bool { return false },
 		TrustsReturn:       func() bool { return false },
 	}

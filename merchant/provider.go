@@ -63,6 +63,9 @@ type Notifications interface {
 // Notice is what a notification says: of one payment, of each part of a
 // combined one, or of a refund.
 type Notice struct {
+	// ID is the message's own, where the provider gives one. It tells deliveries
+	// apart, not payments.
+	ID     string
 	Trades []Trade
 	Refund *RefundReport
 }

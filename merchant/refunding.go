@@ -27,7 +27,11 @@ func (c *Checkout) RequestRefund(ctx context.Context, orderID string, r RefundRe
 		return RefundView{}, fmt.Errorf("request refund: request ids beginning with %q are the shop's own: %w", automaticPrefix, ErrInvalid)
 	}
 	var made *refund
-	err := c.onOrder(ctx, orderID, func(t *tx, o *order) error {
+	unlocked, err := c.refundsBeforehand(ctx, orderID)
+	if err != nil {
+		return RefundView{}, fmt.Errorf("request refund: %w", err)
+	}
+	err = c.onOrder(ctx, orderID, func(t *tx, o *order) error {
 		all, err := t.refunds(o.id)
 		if err != nil {
 			return err
@@ -42,6 +46,9 @@ func (c *Checkout) RequestRefund(ctx context.Context, orderID string, r RefundRe
 			}
 		}
 		c.wakeAfter(t, "refunds")
+		if unlocked != nil {
+			all = *unlocked
+		}
 		made, err = c.storeRefund(t, o, all, r)
 		return err
 	})
@@ -49,6 +56,24 @@ func (c *Checkout) RequestRefund(ctx context.Context, orderID string, r RefundRe
 		return RefundView{}, fmt.Errorf("request refund: %w", err)
 	}
 	return made.view(), nil
+}
+
+// refundsBeforehand reads an order's refunds outside of its lock, a while before they
+// are looked at; nil if the policy is right.
+func (c *Checkout) refundsBeforehand(ctx context.Context, orderID string) (read *[]*refund, err error) {
+	gap := c.policy.CheckRefundOutside()
+	if gap == 0 {
+		return nil, nil
+	}
+	var all []*refund
+	err = c.store.update(ctx, func(t *tx) (err error) {
+		all, err = t.refunds(orderID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &all, c.clock.Wait(ctx, gap)
 }
 
 // notRefused reports whether a refund counts against what is left: one that

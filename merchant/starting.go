@@ -76,8 +76,11 @@ func (c *Checkout) chooseStart(t *tx, o *order, r StartRequest, provider Provide
 	}
 	p = &pay{
 		id: newID("Y"), orderID: o.id, key: r.Key, provider: r.Provider, method: r.Method,
-		reference: payment.MerchantReference(newID("P")), amount: o.total, state: payment.Pending,
+		reference: c.policy.ReferenceFor(o.shopper, o.lines), amount: c.policy.Ask(o.total), state: payment.Pending,
 		tries: 1, createdAt: c.clock.Now(),
+	}
+	if p.reference == "" {
+		p.reference = payment.MerchantReference(newID("P"))
 	}
 	if p.request, err = provider.PrepareStart(c.intent(o, p, r)); err != nil {
 		return nil, false, err
@@ -134,6 +137,11 @@ func (c *Checkout) chargeAgain(t *tx, o *order, p *pay, r StartRequest) (*pay, b
 
 // send sends a payment's stored request and books the answer.
 func (c *Checkout) send(ctx context.Context, p *pay, provider Provider) (*pay, error) {
+	if p.tries > 1 && c.policy.RenewsRequest() {
+		if err := c.renew(p, provider); err != nil {
+			return nil, err
+		}
+	}
 	limited, cancel := c.bounded(ctx)
 	answer := provider.Start(limited, p.asked(), p.request)
 	cancel()
@@ -210,4 +218,15 @@ func (c *Checkout) askedAt(p *pay, due time.Time) time.Time {
 		return time.Time{}
 	}
 	return due
+}
+
+// renew writes the request of a payment anew, as of now. Only a wrong Policy comes
+// here.
+func (c *Checkout) renew(p *pay, provider Provider) error {
+	request, err := provider.PrepareStart(StartIntent{Reference: p.reference, Method: p.method, Amount: p.amount,
+		Description: fmt.Sprintf("Try %d", p.tries), ExpiresAt: c.clock.Now().Add(time.Duration(c.timers.GiveUpAfter))})
+	if err == nil {
+		p.request = request
+	}
+	return err
 }

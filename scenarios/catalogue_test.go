@@ -57,9 +57,12 @@ func TestCatalogue_Names(t *testing.T) {
 	want := []string{"across-wallets", "calm", "corrupted-amounts", "crashing-merchant", "duplicates", "forgeries", "late-and-out-of-order",
 		"lies", "lost-answers", "mixed", "refund-storm", "restless-shoppers", "slow-provider", "suite", "unusual-provider",
 		"bugs/acknowledges-before-persisting", "bugs/amount-unchecked", "bugs/answer-of-another-order",
-		"bugs/any-refund-is-full-refund", "bugs/closes-without-asking",
-		"bugs/keeps-second-payment", "bugs/new-reference-while-undecided", "bugs/new-refund-number", "bugs/no-query-job",
-		"bugs/notification-race", "bugs/notification-twice", "bugs/signature-unchecked", "bugs/timeout-means-failed"}
+		"bugs/any-refund-is-full-refund", "bugs/closes-without-asking", "bugs/currency-ignored", "bugs/dedupes-by-message-id",
+		"bugs/fen-yuan-mixed-up", "bugs/float-yuan", "bugs/ignores-late-payment", "bugs/keeps-second-payment",
+		"bugs/moves-backwards", "bugs/new-parameters-on-retry", "bugs/new-reference-while-undecided", "bugs/new-refund-number",
+		"bugs/no-query-job", "bugs/notification-race", "bugs/notification-twice", "bugs/refund-accepted-is-done",
+		"bugs/refunds-without-lock", "bugs/signature-of-reserialised-body", "bugs/signature-unchecked",
+		"bugs/timeout-means-failed", "bugs/trusts-browser-return", "bugs/two-transactions", "bugs/unknown-order-dropped"}
 	require.Equal(t, want, scenarios.List())
 	for _, name := range scenarios.List() {
 		s := load(t, name)

@@ -67,7 +67,7 @@ func (c *Client) Read(body []byte) (merchant.Notice, error) {
 	if err != nil {
 		return merchant.Notice{}, err
 	}
-	return merchant.Notice{Trades: []merchant.Trade{read}}, nil
+	return merchant.Notice{ID: fields["notify_id"], Trades: []merchant.Trade{read}}, nil
 }
 
 // ofRefund reports whether a notification is of a refund. It looks at the text

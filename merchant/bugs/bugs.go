@@ -33,8 +33,10 @@ var ErrUnknown = errors.New("no such bug")
 func All() []Bug {
 	return []Bug{
 		newReferenceWhileUndecided(), newRefundNumber(), timeoutMeansFailed(), noQueryJob(), notificationTwice(),
-		notificationRace(), amountUnchecked(), signatureUnchecked(), acknowledgesBeforePersisting(),
-		closesWithoutAsking(), keepsSecondPayment(), anyRefundIsFullRefund(), answerOfAnotherOrder(),
+		notificationRace(), amountUnchecked(), fenYuanMixedUp(), floatYuan(), signatureUnchecked(), signatureOfReserialisedBody(),
+		trustsBrowserReturn(), acknowledgesBeforePersisting(), closesWithoutAsking(), ignoresLatePayment(), keepsSecondPayment(),
+		movesBackwards(), unknownOrderDropped(), anyRefundIsFullRefund(), refundAcceptedIsDone(), refundsWithoutLock(),
+		dedupesByMessageID(), answerOfAnotherOrder(), twoTransactions(), newParametersOnRetry(), currencyIgnored(),
 	}
 }
 

@@ -17,7 +17,10 @@ func notificationTwice() Bug {
 		Summary: "each further notification of a paid payment releases goods under a fresh key",
 		Exposed: "duplicate", Invariant: "no-double-fulfilment",
 		Apply: func(p *merchant.Policy) {
-			p.ReleaseForRepeat = func(orderID string) (string, bool) {
+			p.ReleaseForRepeat = func(orderID, _ string, first bool) (string, bool) {
+				if first {
+					return "", false
+				}
 				return "release-" + orderID + "-" + rand.Text(), true
 			}
 		},

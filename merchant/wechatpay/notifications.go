@@ -40,16 +40,27 @@ func (c *Client) Read(body []byte) (merchant.Notice, error) {
 	switch {
 	case strings.HasPrefix(event, "TRANSACTION.") && hasParts(plain):
 		trades, err := c.readParts(plain, "")
-		return merchant.Notice{Trades: trades}, err
+		return merchant.Notice{ID: idOf(body), Trades: trades}, err
 	case strings.HasPrefix(event, "TRANSACTION."):
 		trade, err := c.readTrade(plain)
-		return merchant.Notice{Trades: []merchant.Trade{trade}}, err
+		return merchant.Notice{ID: idOf(body), Trades: []merchant.Trade{trade}}, err
 	case strings.HasPrefix(event, "REFUND."):
 		report, err := c.readRefund(plain)
 		return merchant.Notice{Refund: &report}, err
 	default:
 		return merchant.Notice{}, fmt.Errorf("event_type %.64q is not known", event)
 	}
+}
+
+// idOf is the notification's own id, outside of what is sealed.
+func idOf(body []byte) string {
+	var e struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return "" // it was read before
+	}
+	return e.ID
 }
 
 func (c *Client) readRefund(plain []byte) (merchant.RefundReport, error) {

@@ -107,3 +107,10 @@ func (p *Provider) Mistake(asked, answered payment.MerchantReference) {
 		delete(p.Mistaken, asked)
 	}
 }
+
+// Recapture makes the provider's book say that another amount was captured.
+func (p *Provider) Recapture(reference payment.MerchantReference, amount payment.Money) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.payments[reference].Amount = amount
+}
