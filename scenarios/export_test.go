@@ -60,14 +60,14 @@ func TestExportBatch(t *testing.T) {
 func TestExport_ReadsWell(t *testing.T) {
 	plan := compile(t, load(t, "late-and-out-of-order"), 21)
 	for _, trial := range plan.Batches[0].Trials {
-		if len(trial.Pins) == 2 {
+		if len(trial.Pins) > 1 {
 			file, err := scenarios.Export(plan, trial.ID, scenarios.DefaultSystems())
 			require.NoError(t, err)
 			golden(t, "testdata/export.golden", string(file))
 			return
 		}
 	}
-	t.Fatal("no trial with two pins")
+	t.Fatal("no trial with several pins")
 }
 
 func encoded(t *testing.T, value any) string {
