@@ -156,3 +156,47 @@ func TestOutbox_PatienceEndsInNoAnswer(t *testing.T) {
 		require.Equal(t, []string{"unanswered", "acknowledged"}, written.states(journal.DeliveryEntry))
 	})
 }
+
+// TestOutbox_OutOfOrder: a notification that is kept behind comes right after one of
+// a refund, and after its limit at the latest.
+func TestOutbox_OutOfOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		refundAfter time.Duration // 0: none comes
+		at          time.Duration
+		overtaken   bool
+	}{
+		"a refund is told of":         {refundAfter: 3 * time.Second, at: 3 * time.Second, overtaken: true},
+		"no refund is ever told of":   {at: 8 * time.Second},
+		"the refund's comes too late": {refundAfter: 9 * time.Second, at: 8 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				box, agenda, man, _ := outbox(yes)
+				overtaken := false
+				box.Send(ledger.Notification{Trial: "t1", Deliver: man.deliver, Behind: true, Overtaken: func(context.Context) { overtaken = true }})
+				if c.refundAfter > 0 {
+					box.Send(ledger.Notification{Trial: "t1", After: c.refundAfter, About: journal.Entry{RefundReference: "r1"},
+						Deliver: func(context.Context, int) ledger.Delivery { return yes(0) }})
+				}
+				for len(agenda.Outstanding()) > 0 {
+					time.Sleep(10 * time.Millisecond)
+				}
+				require.Equal(t, []time.Duration{c.at}, man.at, "delivered once")
+				require.Equal(t, c.overtaken, overtaken)
+			})
+		})
+	}
+}
+
+// TestOutbox_First: whoever waits for the first delivery is woken when it has ended,
+// acknowledged or not.
+func TestOutbox_First(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, agenda, man, _ := outbox(no)
+		first := make(chan struct{})
+		box.Send(ledger.Notification{Trial: "t1", Deliver: man.deliver, After: time.Second, First: first})
+		<-first
+		require.Equal(t, []time.Duration{time.Second}, man.at)
+		agenda.Close()
+	})
+}
