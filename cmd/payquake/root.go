@@ -35,7 +35,8 @@ Exit codes: 0 held · 1 violated · 3 inconclusive (damaged evidence included)
   payquake run lost-answers --seed 7          one scenario, another seed
   payquake run suite --merchant-bug no-query-job
   payquake check payquake-results/latest      judge a run again, anywhere
-  payquake list faults                        what can go wrong`,
+  payquake list faults                        what can go wrong
+  payquake explain lost-answer                one of them`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
@@ -43,7 +44,8 @@ Exit codes: 0 held · 1 violated · 3 inconclusive (damaged evidence included)
 	root.PersistentFlags().BoolVar(&flags.json, "json", false, "print JSON for programs instead of text for people")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(flags), planCommand(flags), checkCommand(flags), reportCommand(flags), reproCommand(flags),
-		listCommand(flags), cleanCommand(flags), initCommand(flags), keysCommand(flags), imageCommand(flags), doctorCommand(flags), validateCommand(flags), versionCommand(flags), roleCommand())
+		listCommand(flags), explainCommand(flags), cleanCommand(flags), initCommand(flags), keysCommand(flags), imageCommand(flags),
+		doctorCommand(flags), validateCommand(flags), versionCommand(flags), roleCommand())
 	root.InitDefaultCompletionCmd()
 	return root
 }
