@@ -37,7 +37,7 @@ const (
 )
 
 // world is a shop of real parts with a platform that takes every start and
-// refund and knows nothing else.
+// refund, and answers queries with what it last said of itself, if anything.
 type world struct {
 	t        *testing.T
 	key      *rsa.PrivateKey
@@ -48,6 +48,7 @@ type world struct {
 	mu      sync.Mutex
 	created []map[string]any
 	refunds []map[string]any
+	said    string // the transaction of the latest notification
 }
 
 func newWorld(t *testing.T, bug string) *world {
@@ -121,6 +122,8 @@ func (w *world) serve(out http.ResponseWriter, r *http.Request) {
 		amount := asked["amount"].(map[string]any)
 		body = fmt.Sprintf(`{"refund_id":"50","out_refund_no":%q,"out_trade_no":%q,"status":"SUCCESS","amount":{"refund":%v,"total":%v,"currency":"CNY"}}`,
 			asked["out_refund_no"], asked["out_trade_no"], amount["refund"], amount["total"])
+	case strings.Contains(r.URL.Path, "/out-trade-no/") && w.said != "":
+		body = w.said
 	default:
 		out.WriteHeader(http.StatusInternalServerError)
 		return
@@ -219,7 +222,13 @@ func TestNotify(t *testing.T) {
 			if row.unknown {
 				reference = "PNOBODYS"
 			}
-			body := w.message(transaction(row.appID, row.merchantID, reference, row.fen, row.currency))
+			said := transaction(row.appID, row.merchantID, reference, row.fen, row.currency)
+			if row.status == 200 { // what the right provider says it says to whoever asks
+				w.mu.Lock()
+				w.said = said
+				w.mu.Unlock()
+			}
+			body := w.message(said)
 			header := http.Header{}
 			w.sign(header, body, merchant.SystemClock{}.Now().Add(-row.late))
 			if row.altered {
