@@ -26,7 +26,7 @@ test: build
 	@race=; if command -v $$(go env CC) >/dev/null; then race=-race; else echo "no C compiler: testing without the race detector"; fi; \
 	export PAYQUAKE_PROGRAM=$(CURDIR)/$(BIN); \
 	go test $$race -timeout 20m $$(go list ./... | grep -v -e /cmd/payquake$$ -e /examples) && \
-	go test $$race -timeout 20m -p 1 ./cmd/payquake ./examples/...
+	go test $$race -timeout 20m -p 1 -parallel 4 ./cmd/payquake ./examples/...
 
 check-format:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; fi

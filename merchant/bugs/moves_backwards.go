@@ -2,6 +2,7 @@ package bugs
 
 import (
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/payment"
 )
 
 // Bug 18, moves-backwards.
@@ -15,6 +16,7 @@ func movesBackwards() Bug {
 		Number: 18, Name: "moves-backwards",
 		Summary: "a query answer that says unpaid is booked over a payment that is paid",
 		Exposed: "hold on a stale unpaid query answer", Invariant: "no-state-regression",
+		Harmless: map[payment.ProviderName]string{"unionpay": "a notification is booked only when a query agrees, so that no query is older than what is booked"},
 		Apply: func(p *merchant.Policy) {
 			p.MovesBack = func() bool { return true }
 		},
