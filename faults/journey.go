@@ -61,7 +61,6 @@ const (
 	StepCancel    StepKind = "cancel"     // want the order no more
 	StepChange    StepKind = "change"     // want twice of everything instead
 	StepReturn    StepKind = "return"     // come back from the provider's page, whatever happened there
-	StepDawdle    StepKind = "dawdle"     // do nothing for as long as Patience says
 )
 
 // usualPatience is how long a shopper waits for a page to change.
@@ -78,6 +77,21 @@ func (j *Journey) payOnce(key int, method payment.Method) {
 	if method != payment.MethodBarcode {
 		j.add(Step{Do: StepPay, Key: key, Patience: usualPatience})
 	}
+}
+
+// openCode places the order, starts a payment and scans its code, without paying.
+// Barcodes are paid as they are scanned, so there is a code instead.
+func (j *Journey) openCode(method payment.Method) {
+	if method == payment.MethodBarcode {
+		method = payment.MethodCode
+	}
+	j.place()
+	j.add(Step{Do: StepStart, Key: 1, Method: method}, Step{Do: StepOpen, Key: 1, Patience: usualPatience})
+}
+
+// confirm pays the open code: at once, or beside what the shopper does next.
+func confirm(meanwhile bool) Step {
+	return Step{Do: StepPay, Key: 1, Patience: usualPatience, Meanwhile: meanwhile}
 }
 
 // awaitPaid watches the page as long as shoppers usually do.

@@ -17,11 +17,5 @@ func (*Abandon) Check() error { return nil }
 
 // Walk implements Shopper.
 func (*Abandon) Walk(journey *Journey, method payment.Method) {
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.place()
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience})
+	journey.openCode(method)
 }

@@ -18,13 +18,6 @@ func (*CancelWhilePaying) Check() error { return nil }
 
 // Walk implements Shopper.
 func (*CancelWhilePaying) Walk(journey *Journey, method payment.Method) {
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.place()
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
-		Step{Do: StepPay, Key: 1, Patience: usualPatience, Meanwhile: true},
-		Step{Do: StepCancel, Repeats: 3})
+	journey.openCode(method)
+	journey.add(confirm(true), Step{Do: StepCancel, Repeats: 3})
 }

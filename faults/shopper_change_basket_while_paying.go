@@ -18,14 +18,7 @@ func (*ChangeBasketWhilePaying) Check() error { return nil }
 
 // Walk implements Shopper.
 func (*ChangeBasketWhilePaying) Walk(journey *Journey, method payment.Method) {
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.place()
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
-		Step{Do: StepChange},
-		Step{Do: StepPay, Key: 1, Patience: usualPatience})
+	journey.openCode(method)
+	journey.add(Step{Do: StepChange}, confirm(false))
 	journey.awaitPaid()
 }

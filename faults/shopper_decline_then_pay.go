@@ -2,8 +2,7 @@ package faults
 
 import "github.com/payquake/payquake/payment"
 
-// DeclineThenPay leaves the wallet at its password, and pays the same order later: the
-// same code, or a fresh barcode.
+// DeclineThenPay leaves the wallet at its password, and pays the same code later.
 type DeclineThenPay struct{}
 
 func declineThenPay() Definition {
@@ -18,14 +17,7 @@ func (*DeclineThenPay) Check() error { return nil }
 
 // Walk implements Shopper.
 func (*DeclineThenPay) Walk(journey *Journey, method payment.Method) {
-	journey.place()
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
-		Step{Do: StepLeave, Key: 1, Patience: usualPatience},
-		Step{Do: StepPay, Key: 1, Patience: usualPatience})
+	journey.openCode(method)
+	journey.add(Step{Do: StepLeave, Key: 1, Patience: usualPatience}, confirm(false))
 	journey.awaitPaid()
 }

@@ -23,12 +23,6 @@ func (*PayAfterClose) Check() error { return nil }
 
 // Walk implements Shopper.
 func (*PayAfterClose) Walk(journey *Journey, method payment.Method) {
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.place()
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
-		Step{Do: StepPayLate, Key: 1, Patience: Duration(30 * time.Second)})
+	journey.openCode(method)
+	journey.add(Step{Do: StepPayLate, Key: 1, Patience: Duration(30 * time.Second)})
 }

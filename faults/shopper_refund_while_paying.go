@@ -17,14 +17,7 @@ func (*RefundWhilePaying) Check() error { return nil }
 
 // Walk implements Shopper.
 func (*RefundWhilePaying) Walk(journey *Journey, method payment.Method) {
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.place()
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience},
-		Step{Do: StepPay, Key: 1, Patience: usualPatience, Meanwhile: true},
-		Step{Do: StepRefund, Key: 1, Percent: 40, Repeats: 3})
+	journey.openCode(method)
+	journey.add(confirm(true), Step{Do: StepRefund, Key: 1, Percent: 40, Repeats: 3})
 	journey.awaitPaid()
 }

@@ -31,25 +31,16 @@ func (f *BrowserReturn) Check() error {
 
 // Walk implements Shopper.
 func (f *BrowserReturn) Walk(journey *Journey, method payment.Method) {
-	if method == payment.MethodBarcode {
-		method = payment.MethodCode
-	}
-	journey.place()
-	journey.add(
-		Step{Do: StepStart, Key: 1, Method: method},
-		Step{Do: StepOpen, Key: 1, Patience: usualPatience})
-	pays, returns := Step{Do: StepPay, Key: 1, Patience: usualPatience}, Step{Do: StepReturn}
+	journey.openCode(method)
+	returns := Step{Do: StepReturn}
 	switch f.When {
 	case "unpaid":
 		journey.add(returns)
 		return
 	case "before":
-		journey.add(returns, pays)
-	case "with":
-		pays.Meanwhile = true
-		journey.add(pays, returns)
+		journey.add(returns, confirm(false))
 	default:
-		journey.add(pays, returns)
+		journey.add(confirm(f.When == "with"), returns)
 	}
 	journey.awaitPaid()
 }

@@ -197,8 +197,6 @@ func (k *Walk) once(ctx context.Context, step faults.Step) (journal.Outcome, err
 		return k.refund(ctx, step)
 	case faults.StepLeave, faults.StepCancel, faults.StepChange, faults.StepReturn:
 		return k.otherStep(ctx, step)
-	case faults.StepDawdle:
-		return journal.OK, k.Clock.Wait(ctx, step.Patience.Std())
 	default:
 		return journal.Failed, fmt.Errorf("%w: step %q is unknown", errStranded, step.Do)
 	}

@@ -246,11 +246,10 @@ func prepare(ctx context.Context, described manifest.Manifest) error {
 	return nil
 }
 
-// isThere fails if the program that starts a merchant cannot be found.
-func isThere(merchant manifest.Merchant) error {
-	program := merchant.Command[0]
+// isThere fails if a program that is started in a folder cannot be found.
+func isThere(program, folder string) error {
 	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-		absolute, err := filepath.Abs(filepath.Join(merchant.Directory, program))
+		absolute, err := filepath.Abs(filepath.Join(folder, program))
 		if err != nil {
 			return err
 		}

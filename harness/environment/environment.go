@@ -76,6 +76,11 @@ func Open(ctx context.Context, name string, topology Topology, tell func(string)
 	described := topology.Merchant.Described
 	onlyLocal := described != nil && !described.Merchant.AsContainer()
 	onlyDocker := described != nil && !described.Merchant.AsProcess()
+	if described != nil && described.Traffic != nil {
+		if err := isThere(described.Traffic[0], described.Folder); err != nil {
+			return nil, fmt.Errorf("%w: %s: traffic: %w", ErrNotUp, described.Path, err)
+		}
+	}
 	switch name {
 	case "docker":
 		if onlyLocal {

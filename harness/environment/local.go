@@ -149,7 +149,7 @@ func (l *local) linkTo(name payment.ProviderName) string {
 // describedProcess is the merchant of a manifest, whose calls to other machines
 // are led to the gateway.
 func (l *local) describedProcess(described manifest.Manifest) (process, error) {
-	if err := isThere(described.Merchant); err != nil {
+	if err := isThere(described.Merchant.Command[0], described.Merchant.Directory); err != nil {
 		return process{}, fmt.Errorf("%s: merchant.command: %w", described.Path, err)
 	}
 	at := l.gateway.Addresses()

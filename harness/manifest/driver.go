@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"slices"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/payment"
 )
@@ -8,8 +10,11 @@ import (
 // Driver says how payquake acts as the merchant's shoppers: a call for each thing
 // that a shopper does, with what is sent and what is read from the answer.
 type Driver struct {
-	// Command is a program that makes the calls instead, one JSON line each.
+	// Command is a program that makes the calls instead, one JSON line each. It
+	// knows the usual ones; Also are the seldom ones that it knows too: cancel, change,
+	// return.
 	Command []string
+	Also    []string
 	// Login is made once for each shopper, before anything else; its Take fills
 	// the variable session.
 	Login *Call
@@ -36,11 +41,11 @@ func (d Driver) Offers(operation faults.Operation) bool {
 	case faults.AskRefund:
 		return d.Refunds()
 	case faults.CancelOrder:
-		return d.Command != nil || d.Cancel != nil
+		return d.Cancel != nil || slices.Contains(d.Also, "cancel")
 	case faults.ChangeOrder:
-		return d.Command != nil || d.Change != nil
+		return d.Change != nil || slices.Contains(d.Also, "change")
 	case faults.ReturnPage:
-		return d.Command != nil || d.Return != nil
+		return d.Return != nil || slices.Contains(d.Also, "return")
 	default:
 		return true
 	}

@@ -25,20 +25,42 @@ type reading struct {
 	free     bool // any names: they become the session
 }
 
+// driverKeys are the parts of a driver without a command.
+func driverKeys() []string {
+	return slices.Concat([]string{"login", "headers", "place", "start", "read", "refund", "books", "reset", "states"}, seldomKeys())
+}
+
+// seldomKeys are the calls that not every merchant has.
+func seldomKeys() []string { return []string{"cancel", "change", "return"} }
+
+// commandDriver reads a driver that is a program.
+func (r *reader) commandDriver(values map[string]document.Node) Driver {
+	d := Driver{Command: r.command("driver.command", values["command"], "./drive")}
+	for _, key := range driverKeys() {
+		if _, also := values[key]; also {
+			r.Addf("driver."+key, "the command makes the calls; %s: belongs to a driver without one", key)
+		}
+	}
+	if n, given := values["also"]; given {
+		members := r.Ordered("driver.also", n)
+		for _, path := range members.Paths {
+			d.Also = append(d.Also, r.Word(path, "call", members.ByPath[path], seldomKeys()))
+		}
+	}
+	return d
+}
+
 func (r *reader) driver(n document.Node, catalogue bool) Driver {
 	var d Driver
-	values := r.Fields("driver", n, []string{"command", "login", "headers", "place", "start", "read", "refund", "cancel", "change", "return", "books", "reset", "states"})
+	values := r.Fields("driver", n, append([]string{"command", "also"}, driverKeys()...))
 	if values == nil {
 		return d
 	}
-	if n, given := values["command"]; given {
-		d.Command = r.command("driver.command", n, "./drive")
-		for _, key := range []string{"login", "headers", "place", "start", "read", "refund", "cancel", "change", "return", "books", "reset", "states"} {
-			if _, also := values[key]; also {
-				r.Addf("driver."+key, "the command makes the calls; %s: belongs to a driver without one", key)
-			}
-		}
-		return d
+	if _, given := values["command"]; given {
+		return r.commandDriver(values)
+	}
+	if _, given := values["also"]; given {
+		r.Add("driver.also", "it is for a driver with a command:; without one, the calls that there are say what the merchant offers")
 	}
 	session := Vars{}
 	if n, given := values["login"]; given {

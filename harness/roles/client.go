@@ -209,7 +209,7 @@ func (c *Client) Expect(ctx context.Context, asked Expectation) error {
 // Arrived tells what came for a trial that waits; nil as long as nothing has.
 func (c *Client) Arrived(ctx context.Context, trial faults.Trial) (*proxy.Arrival, error) {
 	var arrival *proxy.Arrival
-	err := c.call(ctx, http.MethodPost, "/arrival/take", trial, &arrival)
+	err := c.call(ctx, http.MethodPost, "/arrival/came", trial, &arrival)
 	return arrival, err
 }
 

@@ -271,7 +271,7 @@ func (g *Gateway) openControl() error {
 		g.register.Expect(asked.Trial, asked.Provider)
 		return nothing{}, nil
 	})
-	handle(mux, "POST /arrival/take", func(_ context.Context, trial faults.Trial) (*proxy.Arrival, error) {
+	handle(mux, "POST /arrival/came", func(_ context.Context, trial faults.Trial) (*proxy.Arrival, error) {
 		if arrival, came := g.register.Arrived(trial); came {
 			return &arrival, nil
 		}

@@ -71,7 +71,7 @@ func mayImport() map[string][]string {
 		"harness/roles":              {"faults", "faults/proxy", "journal", "payment", "providers", "providers/", "telemetry", "clock"},
 		"internal/document":          {},
 		"quake":                      {"harness", "harness/manifest", "harness/setup", "invariants", "journal", "payment", "reports", "scenarios"},
-		"modules/payquake":           {"clock", "faults", "faults/proxy", "harness/environment", "harness/manifest", "harness/roles", "payment", "providers"},
+		"modules/payquake":           {"clock", "faults", "faults/proxy", "harness/environment", "harness/manifest", "harness/roles", "journal", "payment", "providers"},
 		// Merchants that know nothing of payquake.
 		"examples/go":     {},
 		"examples/go/buy": {},

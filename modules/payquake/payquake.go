@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/moby/moby/api/types/container"
 	dockernet "github.com/moby/moby/api/types/network"
@@ -32,6 +33,7 @@ import (
 	"github.com/payquake/payquake/harness/environment"
 	"github.com/payquake/payquake/harness/manifest"
 	"github.com/payquake/payquake/harness/roles"
+	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/providers"
 )
@@ -43,7 +45,7 @@ type Container struct {
 	config  roles.StandConfig
 	control *roles.Client
 	lending context.CancelFunc // ends the lending of connections to the merchant
-	trials  int                // that faults were injected into
+	trials  atomic.Int64       // that faults were injected into
 }
 
 // shopper is whose wallet pays.
@@ -302,10 +304,10 @@ var ErrBadFault = errors.New("bad fault")
 // Inject has faults act on the next payment that begins at a provider with a call of
 // its own. It fails with ErrBadFault.
 func (c *Container) Inject(ctx context.Context, provider payment.ProviderName, wanted ...Fault) error {
-	c.trials++
-	trial := faults.Trial("payment-" + strconv.Itoa(c.trials))
+	nth := c.trials.Add(1)
+	trial := faults.Trial("payment-" + strconv.FormatInt(nth, 10))
 	part := providers.Part{Trial: trial, Balance: walletBalance(), Conducts: []faults.Conduct{{}}, Pins: []map[string]string{{}}}
-	casting := proxy.Casting{Trial: trial, TraceID: fmt.Sprintf("%032x", c.trials)}
+	casting := proxy.Casting{Trial: trial, TraceID: fmt.Sprintf("%032x", nth)}
 	for i, fault := range wanted {
 		pin, err := fault.pin(trial, i)
 		if err != nil {
@@ -359,6 +361,49 @@ func (f Fault) pin(trial faults.Trial, n int) (faults.Pin, error) {
 	return pin, nil
 }
 
+// Fired are the names of the injected faults that have acted, in the order in which
+// each party noted them, the gateway first. A fault that acts several times is there
+// once.
+func (c *Container) Fired(ctx context.Context) ([]string, error) {
+	parties := []*roles.Client{c.control}
+	for _, provider := range c.config.Providers {
+		parties = append(parties, c.control.Relay(string(provider.Name())))
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, party := range parties {
+		err := each(ctx, party, func(record journal.Record) {
+			if pin := record.Pin; pin != nil && pin.Phase == journal.PinFired && !seen[pin.ID] {
+				seen[pin.ID] = true
+				names = append(names, pin.Fault)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// each goes over the records that a party has made so far.
+func each(ctx context.Context, party *roles.Client, look func(journal.Record)) error {
+	last, err := party.Last(ctx)
+	if err != nil {
+		return err
+	}
+	for after := uint64(0); after < last; {
+		records, err := party.Records(ctx, after)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			after = record.Number
+			look(record)
+		}
+	}
+	return nil
+}
+
 // Movement is money that moved at a provider.
 type Movement struct {
 	Kind      string // capture, refund or reverse
@@ -369,23 +414,11 @@ type Movement struct {
 // Movements are the captures and what went back, by the provider's own book, in their
 // order: what a test holds its merchant's books against.
 func (c *Container) Movements(ctx context.Context, provider payment.ProviderName) ([]Movement, error) {
-	relay := c.control.Relay(string(provider))
-	last, err := relay.Last(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var moved []Movement
-	for after := uint64(0); after < last; {
-		records, err := relay.Records(ctx, after)
-		if err != nil {
-			return nil, err
+	err := each(ctx, c.control.Relay(string(provider)), func(record journal.Record) {
+		if posting := record.Posting; posting != nil && posting.Account != "" {
+			moved = append(moved, Movement{Kind: string(posting.Kind), Reference: posting.MerchantReference, Amount: posting.Amount})
 		}
-		for _, record := range records {
-			after = record.Number
-			if posting := record.Posting; posting != nil && posting.Account != "" {
-				moved = append(moved, Movement{Kind: string(posting.Kind), Reference: posting.MerchantReference, Amount: posting.Amount})
-			}
-		}
-	}
-	return moved, nil
+	})
+	return moved, err
 }

@@ -184,6 +184,10 @@ func TestContainer_AShopThatKnowsNothingOfIt(t *testing.T) {
 	require.NoError(t, err)
 	shop.becomes(order, "PAID")
 
+	fired, err := container.Fired(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"lost-answer", "decline"}, fired)
+
 	_, code = shop.buys("third", 1)
 	_, err = container.Pay(t.Context(), "wechatpay", code)
 	require.NoError(t, err, "faults are for one payment")
