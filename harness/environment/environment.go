@@ -76,7 +76,7 @@ func Open(ctx context.Context, name string, topology Topology, tell func(string)
 	described := topology.Merchant.Described
 	onlyLocal := described != nil && !described.Merchant.AsContainer()
 	onlyDocker := described != nil && !described.Merchant.AsProcess()
-	if described != nil && described.Traffic != nil {
+	if described != nil && described.Traffic != nil && described.Merchant.Prepare == "" { // which may make it
 		if err := isThere(described.Traffic[0], described.Folder); err != nil {
 			return nil, fmt.Errorf("%w: %s: traffic: %w", ErrNotUp, described.Path, err)
 		}
