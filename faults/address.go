@@ -81,13 +81,36 @@ const (
 
 // Address says which message a fault belongs to: the nth one of an operation
 // that a trial sends over a link, counted from 1 over all its references, in
-// one leg. Nth 0 means every one.
+// one leg. Nth 0 means every one. With a Last it means each from Nth to Last.
 type Address struct {
 	Trial     Trial     `json:"trial"`
 	Link      Link      `json:"link"`
 	Operation Operation `json:"operation"`
 	Nth       int       `json:"nth"`
+	Last      int       `json:"last,omitempty"`
 	Leg       Leg       `json:"leg"`
+}
+
+// longestRange bounds how many messages an address may mean without meaning
+// every one.
+const longestRange = 100
+
+// One reports whether the address means a single message.
+func (a Address) One() bool { return a.Nth > 0 && a.Last == 0 }
+
+// Each are the addresses of single messages that a range means; an address that
+// is no range is itself.
+func (a Address) Each() []Address {
+	if a.Last == 0 {
+		return []Address{a}
+	}
+	var all []Address
+	for nth := a.Nth; nth <= a.Last; nth++ {
+		one := a
+		one.Nth, one.Last = nth, 0
+		all = append(all, one)
+	}
+	return all
 }
 
 // String writes the address as users read and type it:
@@ -97,6 +120,9 @@ func (a Address) String() string {
 	if a.Nth > 0 {
 		nth = strconv.Itoa(a.Nth)
 	}
+	if a.Last > 0 {
+		nth += "-" + strconv.Itoa(a.Last)
+	}
 	text := fmt.Sprintf("%s %s#%s %s", a.Link, a.Operation, nth, a.Leg)
 	if a.Trial != "" {
 		return string(a.Trial) + " " + text
@@ -105,8 +131,8 @@ func (a Address) String() string {
 }
 
 // ParseAddress reads what String writes, without the trial: the link, the
-// operation with an optional #nth (default 1, * for every one), and the leg
-// (default request).
+// operation with an optional #nth (default 1, * for every one, 2-4 for a range),
+// and the leg (default request).
 func ParseAddress(text string) (Address, error) {
 	fields := strings.Fields(text)
 	if len(fields) < 2 || len(fields) > 3 {
@@ -121,14 +147,11 @@ func ParseAddress(text string) (Address, error) {
 	if operation == "" || strings.Count(fields[0], "->") != 1 {
 		return Address{}, fmt.Errorf("address %q: want \"caller->callee operation#nth leg\"", text)
 	}
-	if counted && nth == "*" {
-		address.Nth = 0
-	} else if counted {
-		number, err := strconv.Atoi(nth)
-		if err != nil || number < 1 {
-			return Address{}, fmt.Errorf("address %q: #%s is no count from 1; * means every one", text, nth)
+	if counted {
+		var err error
+		if address.Nth, address.Last, err = parseCount(nth); err != nil {
+			return Address{}, fmt.Errorf("address %q: %w", text, err)
 		}
-		address.Nth = number
 	}
 	if len(fields) == 3 {
 		address.Leg = Leg(fields[2])
@@ -137,4 +160,23 @@ func ParseAddress(text string) (Address, error) {
 		return Address{}, fmt.Errorf("address %q: the leg is request or answer, not %q", text, address.Leg)
 	}
 	return address, nil
+}
+
+// parseCount reads what stands behind the # of an address.
+func parseCount(text string) (nth, last int, err error) {
+	if text == "*" {
+		return 0, 0, nil
+	}
+	from, to, ranged := strings.Cut(text, "-")
+	nth, err = strconv.Atoi(from)
+	if err == nil && ranged {
+		last, err = strconv.Atoi(to)
+	}
+	switch {
+	case err != nil || nth < 1:
+		return 0, 0, fmt.Errorf("#%s is no count from 1; * means every one, 2-4 a range", text)
+	case ranged && (last <= nth || last-nth >= longestRange):
+		return 0, 0, fmt.Errorf("#%s is no range: it ends after it begins, and has at most %d messages", text, longestRange)
+	}
+	return nth, last, nil
 }

@@ -25,7 +25,7 @@ func amount() Definition {
 		Example:    "{fault: amount, at: merchant->provider create, how: minus-one}",
 		Settings: []Setting{
 			{Name: "how", Type: WordSetting, Words: words, Meaning: "what the amount becomes (plus-one)"},
-			{Name: "signature", Type: WordSetting, Words: []string{"re-signed", "left-broken", "stripped"},
+			{Name: "signature", Type: WordSetting, Words: signatureModes(),
 				Meaning: "what happens to the signature (re-signed)"},
 		},
 		New: func() Fault { return &Amount{} }}
@@ -36,22 +36,16 @@ func (f *Amount) Check() error {
 	if f.How != "" && !slices.Contains(AmountChanges(), f.How) {
 		return fmt.Errorf("how %q is no change of an amount", f.How)
 	}
-	if !slices.Contains([]string{"", "re-signed", "left-broken", "stripped"}, f.Signature) {
-		return fmt.Errorf("signature %q is none of re-signed, left-broken, stripped", f.Signature)
-	}
-	return nil
+	return checkSignatureMode(f.Signature)
 }
 
 // ClassOn says what the change is where it is pinned.
 func (f *Amount) ClassOn(operation Operation, leg Leg) Class {
-	switch {
-	case f.Signature == "left-broken" || f.Signature == "stripped":
-		return Forged
-	case operation == Create && leg == RequestLeg:
+	class := classOfMode(f.Signature)
+	if class == Lie && operation == Create && leg == RequestLeg {
 		return Legal
-	default:
-		return Lie
 	}
+	return class
 }
 
 // Bite implements MessageFault.
@@ -60,12 +54,5 @@ func (f *Amount) Bite(effect *Effect) {
 	if how == "" {
 		how = AmountPlusOne
 	}
-	signature := SignatureResigned
-	switch f.Signature {
-	case "left-broken":
-		signature = ""
-	case "stripped":
-		signature = SignatureMissing
-	}
-	effect.Edit = &Edit{Amount: how, Signature: signature}
+	effect.Edit = &Edit{Amount: how, Signature: signatureOfMode(f.Signature)}
 }

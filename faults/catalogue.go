@@ -166,8 +166,9 @@ func Encode(fault Fault) (json.RawMessage, error) {
 }
 
 func messageFaults() []Definition {
-	return []Definition{noop(), latency(), lostRequest(), lostAnswer(), reset(), errorStatus(), duplicate(), hold(), barrier(),
-		amount(), crossWired(), signature(), forgedNotification()}
+	return []Definition{noop(), latency(), slowDrip(), lostRequest(), lostAnswer(), reset(), slowClose(), truncatedBody(), malformedBody(),
+		errorStatus(), rateLimited(), duplicate(), hold(), barrier(), staleReplay(), amount(), crossWired(), statusFlip(), field(),
+		foreignMerchant(), signature(), forgedNotification()}
 }
 
 func behaviours() []Definition {

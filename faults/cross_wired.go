@@ -1,7 +1,5 @@
 package faults
 
-import "errors"
-
 // CrossWired puts another payment's reference in the place of a message's own,
 // and signs it again: a provider's answer, or its notification, about the
 // wrong payment. It is a lie wherever it is pinned. The other payment is the
@@ -21,13 +19,8 @@ func (*CrossWired) Check() error { return nil }
 
 // CheckPlace allows what a provider says.
 func (*CrossWired) CheckPlace(operation Operation, leg Leg) error {
-	if (operation == Query) != (leg == AnswerLeg) {
-		return errCrossWired
-	}
-	return nil
+	return saidByProvider(operation, leg)
 }
-
-var errCrossWired = errors.New("it is for what a provider says: the answer of a query, or the request of a notification")
 
 // ClassOn says that it is a lie everywhere.
 func (*CrossWired) ClassOn(Operation, Leg) Class { return Lie }

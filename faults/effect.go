@@ -11,7 +11,8 @@ import (
 // fields and knows no fault by name. Of several parts that take the message
 // away, the first pin's wins. The zero value passes the message on untouched.
 type Effect struct {
-	Edit *Edit // change what the message says, first of all
+	Edit   *Edit   // change what the message says, first of all
+	Damage *Damage // then spoil the bytes of its body
 
 	Delay time.Duration // wait before passing it on
 	Hold  *Hold         // wait for another message of the trial
@@ -22,7 +23,9 @@ type Effect struct {
 
 	Respond *Response // answer in the callee's place (request leg) or instead of it (answer leg)
 	Lose    Loss      // do not pass it on
-	CutAt   *int      // pass on so many bytes of it, then reset the connection
+	Cut     *Cut      // pass on a part of it, then end the connection
+	Stale   bool      // give the caller an earlier answer instead, or send an earlier request after it
+	Drip    int       // pass it on at so many bytes a second; 0: at once
 
 	Forge *Forgery // send a notification that no provider sent, after this message passed
 }
@@ -36,6 +39,35 @@ const (
 	LoseByBlackHole Loss = "black-hole" // silence until the caller gives up, or the limit
 	LoseByClose     Loss = "close"      // the connection is closed in an orderly way
 	LoseByEmptyBody Loss = "empty-body" // an answer whose body is missing
+)
+
+// Cut lets so many bytes of a message pass, and never all of them. Then the
+// connection is reset, or, if it is Orderly, closed after a silence.
+type Cut struct {
+	After   int
+	Body    bool // After counts from the body on; the head passes whole
+	Half    bool // and half of the body passes, whatever After says
+	Silence time.Duration
+	Orderly bool
+}
+
+// Damage spoils a message's body and keeps the message whole: its length is
+// that of the spoiled body.
+type Damage struct {
+	Kind DamageKind
+	// At is the first byte of the body that is not as it was; 0 is the middle.
+	// DamageCharset changes all of it.
+	At int
+}
+
+// DamageKind is a way to spoil a body.
+type DamageKind string
+
+// The ways to spoil a body.
+const (
+	DamageCut     DamageKind = "cut"     // it ends there
+	DamageGarbage DamageKind = "garbage" // from there on it is no text
+	DamageCharset DamageKind = "charset" // it is UTF-16, whatever its head says
 )
 
 // Hold keeps a message until another message of the same trial has passed, at
@@ -61,6 +93,9 @@ type Barrier struct {
 type Response struct {
 	Status int
 	Code   string
+	// TooMany says, in the provider's own words, that the caller asks too often.
+	// Status and Code are then its own.
+	TooMany bool
 }
 
 // Edit changes what a message says.
@@ -72,8 +107,50 @@ type Edit struct {
 	// Reference, if set, takes the place of the merchant reference that the
 	// message is about.
 	Reference payment.MerchantReference
+	State     StateChange
+	Field     *FieldEdit
+	Account   AccountChange
 	Signature SignatureChange
 }
+
+// Changes reports whether the edit changes what the message says, and not only
+// how it is signed.
+func (e Edit) Changes() bool {
+	return e.Amount != "" || e.Reference != "" || e.State != "" || e.Field != nil || e.Account != ""
+}
+
+// StateChange is a way for a message to lie about whether a payment was paid.
+// The zero value leaves it.
+type StateChange string
+
+// The changes of a payment's state. Each needs a message that says the opposite,
+// but for the last.
+const (
+	PaidToUnpaid StateChange = "paid-to-unpaid"
+	UnpaidToPaid StateChange = "unpaid-to-paid"
+	StateUnknown StateChange = "unknown" // a word that no receiver has heard of
+)
+
+// FieldEdit gives one value of a message's content another content, or takes it
+// away. The content is what is inside an encrypted resource, if there is one.
+type FieldEdit struct {
+	Path []string // names of JSON members; one name of a form or an XML element
+	// Value is the new one, written as text; "" and not Missing is an empty one.
+	Value   string
+	Missing bool
+}
+
+// AccountChange is whose message a provider's message becomes. The zero value
+// leaves it.
+type AccountChange string
+
+// The changes of a merchant account. They name accounts, apps and modes that
+// are not this merchant's.
+const (
+	OtherAccount AccountChange = "account"
+	OtherApp     AccountChange = "app"
+	TestMode     AccountChange = "test-mode"
+)
 
 // AmountChange is a way to corrupt an amount. The zero value leaves it.
 type AmountChange string
@@ -122,9 +199,10 @@ func BadSignatures() []SignatureChange {
 		SignatureExpiredTimestamp, SignatureProbe}
 }
 
-// Forgery asks for a notification that no provider sent, for the payment that
-// the pinned message is about, After so long, with a bad signature.
+// Forgery asks for a notification that the provider never sent this merchant,
+// for the payment that the pinned message is about, After so long. It would be a
+// true one but for the Edit.
 type Forgery struct {
-	Signature SignatureChange
-	After     time.Duration
+	Edit  Edit
+	After time.Duration
 }

@@ -26,9 +26,9 @@ func (f *ForgedNotification) Check() error { return f.How.checkBad() }
 
 // Bite implements MessageFault.
 func (f *ForgedNotification) Bite(effect *Effect) {
-	after := f.After.Std()
-	if after == 0 {
-		after = 50 * time.Millisecond
-	}
-	effect.Forge = &Forgery{Signature: f.How.or(SignatureWrongKey), After: after}
+	effect.Forge = &Forgery{Edit: Edit{Signature: f.How.or(SignatureWrongKey)}, After: usually(f.After, soonAfter)}
 }
+
+// soonAfter is how long after its pinned message a notification arrives that the
+// provider did not send.
+const soonAfter = 50 * time.Millisecond

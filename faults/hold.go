@@ -2,6 +2,7 @@ package faults
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -33,7 +34,10 @@ func (f *HoldBack) Check() error {
 	if f.Delay != 0 {
 		return errors.New("hold waits for a message (until) or for a delay, not both")
 	}
-	_, err := ParseAddress(f.Until)
+	until, err := ParseAddress(f.Until)
+	if err == nil && until.Last > 0 {
+		return fmt.Errorf("until %q names a range; hold waits for one message, or for the next one (#*)", f.Until)
+	}
 	return err
 }
 

@@ -24,4 +24,4 @@ func (f *Reset) Check() error {
 }
 
 // Bite implements MessageFault.
-func (f *Reset) Bite(effect *Effect) { effect.CutAt = &f.After }
+func (f *Reset) Bite(effect *Effect) { effect.Cut = &Cut{After: f.After} }

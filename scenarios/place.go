@@ -79,8 +79,8 @@ func checkFit(l *document.Notes, path string, systems Systems, d faults.Definiti
 		l.Addf(at, "%s is for the %s, not the %s; for example %s", d.Name, document.Joined(d.Legs), line.At.Leg, d.Example)
 		return
 	}
-	if d.Kind == faults.OnProcess && line.At.Nth == 0 {
-		l.Addf(at, "%s is for one message, not for every one (#*): a process stops once", d.Name)
+	if d.Kind == faults.OnProcess && !line.At.One() {
+		l.Addf(at, "%s is for one message, not for every one (#*) or a range: a process stops once", d.Name)
 		return
 	}
 	settings := line.Settings
@@ -172,7 +172,16 @@ func fitting(systems Systems, line FaultLine) []json.RawMessage {
 // unfitFor says why a fault cannot act at an address, "" if it can, and which
 // part of the address is to blame.
 func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, part string) {
-	operation := string(at.Operation)
+	if placed, is := fault.(interface {
+		CheckPlace(faults.Operation, faults.Leg) error
+	}); is {
+		if err := placed.CheckPlace(at.Operation, at.Leg); err != nil {
+			return err.Error(), string(at.Leg)
+		}
+	}
+	if _, needs := fault.(interface{ NeedsBody() }); needs && systems.bodiless(at) {
+		return "the " + string(at.Leg) + " of " + string(at.Operation) + " has no body", string(at.Operation)
+	}
 	provider, is := systems.provider(systems.providerOn(at.Link))
 	switch f := fault.(type) {
 	case *faults.ErrorStatus:
@@ -183,15 +192,9 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 		if err := f.CheckLeg(at.Leg, known); err != nil {
 			return err.Error(), string(at.Leg)
 		}
-	case interface {
-		CheckPlace(faults.Operation, faults.Leg) error
-	}:
-		if err := f.CheckPlace(at.Operation, at.Leg); err != nil {
-			return err.Error(), string(at.Leg)
-		}
 	case *faults.Amount:
 		if !carriesAmount(at.Operation, at.Leg) {
-			return "the " + string(at.Leg) + " of " + operation + " carries no amount", operation
+			return "the " + string(at.Leg) + " of " + string(at.Operation) + " carries no amount", string(at.Operation)
 		}
 	case *faults.Signature:
 		return unfitSignature(provider, f.How, at)
@@ -199,9 +202,17 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 		if f.How != "" && !slices.Contains(provider.Signatures, f.How) {
 			return fmt.Sprintf("%s cannot sign by %s", provider.Name, f.How), string(at.Link)
 		}
+	case *faults.ForeignMerchant:
+		if !slices.Contains(provider.Foreign, f.Whose()) {
+			return fmt.Sprintf("%s has no %s that a message could be for", provider.Name, f.Whose()), string(at.Link)
+		}
+	case *faults.StaleReplay:
+		if at.One() && at.Nth == 1 && at.Operation != faults.NotifyRefund {
+			return "before the first message there is none to repeat", string(at.Operation)
+		}
 	case *faults.MerchantCrash:
 		if f.When == faults.AfterAcknowledging && (!isNotification(at.Operation) || at.Leg != faults.AnswerLeg) {
-			return "after-acknowledging is for the answer to a notification", operation
+			return "after-acknowledging is for the answer to a notification", string(at.Operation)
 		}
 	case *faults.ProviderDown:
 		if !is || string(provider.Name) != at.Link.To() {

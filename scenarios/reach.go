@@ -258,7 +258,7 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 		if pin.At.Operation == faults.Query && c.pays > 0 && has(t, "notify-never") {
 			sure = max(sure, 1) // who is never told has to ask
 		}
-		if pin.Fault == "signature" && pin.At.Operation == faults.Create && pin.At.Leg == faults.AnswerLeg && c.unsigned == c.codes {
+		if needsContent(pin) && pin.At.Operation == faults.Create && pin.At.Leg == faults.AnswerLeg && c.unsigned == c.codes {
 			return never
 		}
 		if systems.Stranger && ownDoing(pin.At.Operation) {
@@ -283,6 +283,17 @@ func reachOf(t Trial, pin faults.Pin, systems Systems) reach {
 	default:
 		return found
 	}
+}
+
+// needsContent reports whether a pin can do nothing to an answer that only sends
+// the shopper on.
+func needsContent(pin faults.Pin) bool {
+	fault, err := pin.Decode()
+	if err != nil {
+		return false
+	}
+	_, needsBody := fault.(interface{ NeedsBody() })
+	return needsBody || pin.Fault == "signature"
 }
 
 // ownDoing reports whether a call is one that a merchant makes by itself, when and

@@ -42,6 +42,12 @@ func selfReliant(pin faults.Pin) bool {
 		return f.Until == ""
 	case *faults.Rendezvous:
 		return f.Group == ""
+	case *faults.Field: // there may be no such field
+		return false
+	case *faults.StatusFlip: // what an answer says depends on when it was asked for
+		return isNotification(pin.At.Operation)
+	case *faults.StaleReplay: // the earlier message may be of another payment
+		return pin.At.Operation == faults.Query
 	case *faults.Amount:
 		return pin.At.Leg == faults.RequestLeg && pin.At.Operation != faults.Refund && pin.At.Operation != faults.NotifyRefund
 	default:
@@ -59,7 +65,7 @@ func stops(pin faults.Pin) bool {
 // harmless reports whether a trial goes on after the fault as if nothing had
 // been. Latency is not: beyond the caller's timeout it loses an answer.
 func harmless(fault string) bool {
-	return slices.Contains([]string{"noop", "duplicate", "barrier", "notify-many", "query-lag", "forged-notification"}, fault)
+	return slices.Contains([]string{"noop", "duplicate", "barrier", "notify-many", "query-lag", "forged-notification", "foreign-merchant"}, fault)
 }
 
 // preempts reports whether another pin may keep this one from firing: it harms,

@@ -57,12 +57,22 @@ type Provider struct {
 	// Signatures are the ways in which the provider's own signatures can be
 	// spoiled, RequestSignatures those of its merchants' calls.
 	Signatures, RequestSignatures []faults.SignatureChange
+	// Foreign is what tells a message for somebody else from one for the merchant.
+	Foreign []faults.AccountChange
 }
 
 // Link is a link between two roles and the operations that cross it.
 type Link struct {
 	Name       faults.Link
 	Operations []faults.Operation
+	// Bodiless are the messages that have no body, or need not have one.
+	Bodiless []Half
+}
+
+// Half is one half of every exchange of an operation.
+type Half struct {
+	Operation faults.Operation
+	Leg       faults.Leg
 }
 
 // DefaultSystems are a merchant with a fulfilment service, and the three
@@ -70,17 +80,24 @@ type Link struct {
 // downloads, are left out: nothing can be pinned to them.
 func DefaultSystems() Systems {
 	systems := Systems{Links: []Link{
-		{"shopper->merchant", []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund,
-			faults.CancelOrder, faults.ChangeOrder, faults.ReturnPage}},
+		{Name: "shopper->merchant", Operations: []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund,
+			faults.CancelOrder, faults.ChangeOrder, faults.ReturnPage}, Bodiless: []Half{{faults.ReadOrder, faults.RequestLeg},
+			{faults.ReturnPage, faults.RequestLeg}, {faults.CancelOrder, faults.RequestLeg}}},
 	}}
 	for _, provider := range []Provider{weChatPay(), alipay(), unionPay()} {
 		calls := []faults.Operation{faults.Create, faults.PayCode, faults.Query, faults.Close, faults.Reverse, faults.Refund, faults.RefundQuery}
 		calls = slices.DeleteFunc(calls, func(o faults.Operation) bool { return slices.Contains(provider.Lacks, o) })
 		systems.Providers = append(systems.Providers, provider)
-		systems.Links = append(systems.Links, Link{faults.LinkBetween("merchant", string(provider.Name)), calls},
-			Link{faults.LinkBetween(string(provider.Name), "merchant"), []faults.Operation{faults.NotifyPayment, faults.NotifyRefund}})
+		out := Link{Name: faults.LinkBetween("merchant", string(provider.Name)), Operations: calls}
+		if provider.Name == "wechatpay" { // its queries are GETs, and a close is answered by its status alone
+			out.Bodiless = []Half{{faults.Query, faults.RequestLeg}, {faults.RefundQuery, faults.RequestLeg}, {faults.Close, faults.AnswerLeg}}
+		}
+		systems.Links = append(systems.Links, out, Link{Name: faults.LinkBetween(string(provider.Name), "merchant"),
+			Operations: []faults.Operation{faults.NotifyPayment, faults.NotifyRefund},
+			Bodiless:   []Half{{faults.NotifyPayment, faults.AnswerLeg}, {faults.NotifyRefund, faults.AnswerLeg}}})
 	}
-	systems.Links = append(systems.Links, Link{"merchant->fulfilment", []faults.Operation{faults.ReleaseGoods}})
+	systems.Links = append(systems.Links, Link{Name: "merchant->fulfilment", Operations: []faults.Operation{faults.ReleaseGoods},
+		Bodiless: []Half{{faults.ReleaseGoods, faults.AnswerLeg}}})
 	return systems
 }
 
@@ -91,6 +108,7 @@ func weChatPay() Provider {
 		Signatures:     faults.BadSignatures(),
 		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
 			faults.SignatureWrongSerial, faults.SignatureExpiredTimestamp},
+		Foreign: []faults.AccountChange{faults.OtherAccount, faults.OtherApp},
 	}
 }
 
@@ -102,6 +120,7 @@ func alipay() Provider {
 		UnknownOutcome:    []string{"20000", "ACQ.SYSTEM_ERROR"},
 		Signatures:        []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey},
 		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey},
+		Foreign:           []faults.AccountChange{faults.OtherAccount, faults.OtherApp, faults.TestMode},
 	}
 }
 
@@ -116,6 +135,7 @@ func unionPay() Provider {
 			faults.SignatureWrongSerial, faults.SignatureExpiredTimestamp},
 		RequestSignatures: []faults.SignatureChange{faults.SignatureMissing, faults.SignatureBroken, faults.SignatureWrongKey,
 			faults.SignatureWrongSerial},
+		Foreign: []faults.AccountChange{faults.OtherAccount, faults.TestMode},
 	}
 }
 
@@ -186,6 +206,12 @@ func (s Systems) normalised() []Link {
 func (s Systems) crosses(name faults.Link, operation faults.Operation) bool {
 	link, known := s.link(name)
 	return known && slices.Contains(link.Operations, operation)
+}
+
+// bodiless reports whether the messages of an address have no body.
+func (s Systems) bodiless(at faults.Address) bool {
+	link, known := s.link(at.Link)
+	return known && slices.Contains(link.Bodiless, Half{at.Operation, at.Leg})
 }
 
 // providerOn tells which role of a link is a provider, "" if none is.

@@ -20,9 +20,11 @@ type part struct {
 // which faults.Effect lists its fields.
 type legActions struct {
 	x       *exchange
+	leg     faults.Leg
 	parts   []part
 	barrier string // the name of the barrier to pass, if any
 	gate    *armed // its pin
+	earlier earlier
 }
 
 // requestOutcome is what became of a request before it was sent: it was lost,
@@ -42,7 +44,7 @@ type answerOutcome struct {
 
 // leg finds the pins of one leg of the exchange.
 func (x *exchange) leg(leg faults.Leg) *legActions {
-	actions := &legActions{x: x}
+	actions := &legActions{x: x, leg: leg}
 	for _, due := range x.Register.due(x.address(leg)) {
 		p := part{armed: due}
 		switch fault := due.fault.(type) {
@@ -75,6 +77,7 @@ func (a *legActions) fire(p part, detail string) {
 }
 
 func (a *legActions) actOnRequest(request *Request) requestOutcome {
+	a.earlier = a.x.remember(faults.RequestLeg, earlier{request: request})
 	request = a.editRequest(request)
 	a.waitOut() // what was sent arrives, however long it takes and whoever has hung up
 	if a.interruptBefore() {
@@ -100,12 +103,16 @@ func (a *legActions) actOnRequest(request *Request) requestOutcome {
 			a.preEmptOthers(p)
 			a.lose(p, nil)
 			return requestOutcome{lost: true}
-		case p.effect.CutAt != nil:
+		case p.effect.Cut != nil:
+			part, cut := partOf(a.x.onWire(request), *p.effect.Cut)
+			if !cut {
+				a.x.Register.miss(p.armed, faults.PreEmpted, nothingToCut)
+				continue
+			}
 			a.x.recordRequest(request, journal.Cut, a.pins(), 0)
 			a.fire(p, "cut")
 			a.preEmptOthers(p)
-			a.x.sendPart(request, *p.effect.CutAt)
-			resetConn(a.x.caller.conn)
+			a.sendPart(p, part)
 			return requestOutcome{lost: true}
 		}
 	}
@@ -114,6 +121,7 @@ func (a *legActions) actOnRequest(request *Request) requestOutcome {
 }
 
 func (a *legActions) actOnAnswer(answer *Answer) answerOutcome {
+	a.earlier = a.x.remember(faults.AnswerLeg, earlier{answer: answer})
 	edited := a.editAnswer(answer)
 	alive := a.wait()
 	if !alive || a.interruptBefore() {
@@ -138,14 +146,24 @@ func (a *legActions) actOnAnswer(answer *Answer) answerOutcome {
 			a.preEmptOthers(p)
 			a.lose(p, edited)
 			return answerOutcome{lost: true}
-		case p.effect.CutAt != nil:
+		case p.effect.Cut != nil:
+			part, cut := partOf(edited.Bytes(a.x.request.Method), *p.effect.Cut)
+			if !cut {
+				a.x.Register.miss(p.armed, faults.PreEmpted, nothingToCut)
+				continue
+			}
 			a.x.recordAnswer(answer, answerOutcome{answer: edited, fate: journal.Cut}, a)
 			a.fire(p, "cut")
 			a.preEmptOthers(p)
-			wire := edited.Bytes(a.x.request.Method)
-			_, _ = a.x.caller.conn.Write(wire[:min(*p.effect.CutAt, len(wire)-1)])
-			resetConn(a.x.caller.conn)
+			_, _ = a.x.caller.conn.Write(part)
+			a.endCaller(p)
 			return answerOutcome{lost: true}
+		case p.effect.Stale && a.earlier.answer == nil:
+			a.x.Register.miss(p.armed, faults.PreEmpted, nothingEarlier)
+		case p.effect.Stale:
+			a.fire(p, "an earlier answer was given")
+			a.preEmptOthers(p)
+			return answerOutcome{answer: a.earlier.answer, fate: journal.Replaced}
 		}
 	}
 	a.firePlain()
@@ -167,54 +185,64 @@ func (a *legActions) preEmptOthers(winner part) {
 func (a *legActions) firePlain() {
 	for _, p := range a.parts {
 		e := p.effect
-		waited := e.Delay > 0 || e.Hold != nil
-		if p.interruption == nil && e.Edit == nil && e.Barrier == nil && e.Forge == nil && !waited &&
-			e.Respond == nil && e.Lose == "" && e.CutAt == nil {
+		changes := e.Edit != nil || e.Damage != nil || e.Respond != nil || e.Lose != "" || e.Cut != nil
+		waits := e.Delay > 0 || e.Hold != nil || e.Barrier != nil
+		sends := e.Forge != nil || e.Stale
+		if p.interruption == nil && !changes && !waits && !sends {
 			a.fire(p, "")
 		}
 	}
 }
 
+// editRequest is the request as its pins change it.
 func (a *legActions) editRequest(request *Request) *Request {
-	for _, p := range a.parts {
-		if p.effect.Edit == nil {
-			continue
-		}
-		edit, err := a.edit(p)
-		if err != nil {
-			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
-			continue
-		}
+	a.editBy(func(edit faults.Edit) error {
 		edited, err := a.x.Dialect.EditRequest(request, edit)
-		if err != nil {
-			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
-			continue
+		if err == nil {
+			request = edited
 		}
-		request = edited
-		a.fire(p, "")
+		return err
+	})
+	if body, spoiled := a.spoil(request.Body); spoiled {
+		request = request.Clone()
+		request.Body = body
 	}
 	return request
 }
 
+// editAnswer is the answer as its pins change it.
 func (a *legActions) editAnswer(answer *Answer) *Answer {
+	a.editBy(func(edit faults.Edit) error {
+		edited, err := a.x.Dialect.EditAnswer(a.x.request, answer, edit)
+		if err == nil {
+			answer = edited
+		}
+		return err
+	})
+	if body, spoiled := a.spoil(answer.Body); spoiled {
+		answer = answer.Clone()
+		answer.Body = body
+	}
+	return answer
+}
+
+// editBy has each pin's edit carried out. One that fails leaves the message as it
+// was.
+func (a *legActions) editBy(carryOut func(faults.Edit) error) {
 	for _, p := range a.parts {
 		if p.effect.Edit == nil {
 			continue
 		}
 		edit, err := a.edit(p)
+		if err == nil {
+			err = carryOut(edit)
+		}
 		if err != nil {
 			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
 			continue
 		}
-		edited, err := a.x.Dialect.EditAnswer(a.x.request, answer, edit)
-		if err != nil {
-			a.x.Register.miss(p.armed, faults.PreEmpted, err.Error())
-			continue
-		}
-		answer = edited
 		a.fire(p, "")
 	}
-	return answer
 }
 
 // errNoOther says that a trial has begun no other payment at the provider.
@@ -306,6 +334,8 @@ func (a *legActions) after(request *Request, answer *Answer) {
 		switch {
 		case p.effect.Forge != nil && answer != nil:
 			a.forge(p, request, answer)
+		case p.effect.Stale && a.leg == faults.RequestLeg:
+			a.repeatEarlier(p)
 		case p.interruption != nil && p.interruption.Moment == faults.AfterMessage:
 			if p.interruption.KeepBack && (answer == nil || answer.Status/100 != 2) {
 				a.x.Register.miss(p.armed, faults.PreEmpted, "the merchant did not acknowledge")
@@ -322,7 +352,7 @@ func (a *legActions) after(request *Request, answer *Answer) {
 
 // forge sends what no provider sent. The trial counts as active until it is out.
 func (a *legActions) forge(p part, request *Request, answer *Answer) {
-	forged, err := a.x.Dialect.Forge(request, answer, p.effect.Forge.Signature)
+	forged, err := Forged(a.x.Dialect, request, answer, p.effect.Forge.Edit)
 	if err == nil && a.x.Forge == nil {
 		err = errors.New("this link has no notifications")
 	}
@@ -334,7 +364,7 @@ func (a *legActions) forge(p part, request *Request, answer *Answer) {
 	a.x.serving.Go(func() {
 		defer a.x.Register.end(a.x.trial)
 		if a.x.Register.delay(context.Background(), a.x.trial, p.effect.Forge.After) {
-			a.fire(p, string(p.effect.Forge.Signature))
+			a.fire(p, string(p.effect.Forge.Edit.Account)+string(p.effect.Forge.Edit.Signature))
 			a.x.Forge(context.Background(), a.x.trial, forged)
 		} else {
 			a.x.Register.miss(p.armed, faults.TrialEnded, "the trial was healed before")
@@ -383,16 +413,4 @@ func (a *legActions) meet() {
 	} else {
 		a.x.Register.missBarrier(a.gate, arrived)
 	}
-}
-
-// sendPart gives the callee only the first bytes of a request.
-func (x *exchange) sendPart(request *Request, bytes int) {
-	upstream, err := x.pool.dial()
-	if err != nil {
-		return // the callee gets nothing at all, which is less than the part it should have
-	}
-	wire := x.onWire(request)
-	_, _ = upstream.conn.Write(wire[:min(bytes, len(wire)-1)])
-	resetConn(upstream.conn)
-	x.pool.discard(upstream)
 }

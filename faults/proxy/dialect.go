@@ -35,10 +35,11 @@ type Dialect interface {
 	// Refuse makes the answer that the callee would give with this status and
 	// error code, signed if it signs errors.
 	Refuse(*Request, faults.Response) (*Answer, error)
-	// Forge makes the notification that would say that the payment of this
-	// exchange was paid, signed as badly as asked. Its target is where the
-	// merchant wants to be notified.
-	Forge(*Request, *Answer, faults.SignatureChange) (*Request, error)
+	// Forge makes the notification with which the provider would say that the
+	// payment of this exchange was paid, down to the signature. What is wrong with
+	// it is left to EditRequest. Its target is where the merchant wants to be
+	// notified.
+	Forge(*Request, *Answer) (*Request, error)
 	// Body is a message's content decoded for people, with secrets and personal
 	// data masked. The answer is nil for requests.
 	Body(*Request, *Answer) string

@@ -105,7 +105,7 @@ func (x *exchange) answerCaller(answer *Answer) (reusable bool) {
 		x.Register.keepBack(x.trial)
 	}
 	shown := x.recordAnswer(answer, outcome, leg)
-	_, err := x.caller.conn.Write(outcome.answer.Bytes(x.request.Method))
+	err := leg.write(x.caller.conn, outcome.answer.Bytes(x.request.Method))
 	if err == nil {
 		x.Register.showCode(x.trial, shown)
 	}
@@ -247,7 +247,7 @@ func (x *exchange) sendOne(request *Request, leg *legActions, number int) (*Answ
 		wire = wire[last:]
 		leg.meet()
 	}
-	if _, err := upstream.conn.Write(wire); err != nil {
+	if err := leg.write(upstream.conn, wire); err != nil {
 		x.recordRequest(request, journal.Lost, leg.pins(), number)
 		x.pool.discard(upstream)
 		return nil, fmt.Errorf("send to the callee: %w", err)

@@ -2,8 +2,12 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"io"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,9 +55,71 @@ func bites() map[string]bite {
 		}},
 		"signature": {"signature", "", faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.header.Get("Sig") == "invalid" }},
 		"forged notification": {"forged-notification", `{"after":"5ms"}`, faults.AnswerLeg, 1, func(r *rig, got outcome) bool {
-			r.eventually(func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.forged) == 1 }, "forged")
-			return answered(r, got)
+			return answered(r, got) && r.sentForged("invalid", "")
 		}},
+		"foreign account": {"foreign-merchant", `{"after":"5ms"}`, faults.AnswerLeg, 1, func(r *rig, got outcome) bool {
+			return answered(r, got) && r.sentForged("valid", "account")
+		}},
+		"foreign, test mode": {"foreign-merchant", `{"how":"test-mode"}`, faults.AnswerLeg, 1, func(r *rig, got outcome) bool {
+			return answered(r, got) && r.sentForged("invalid", "test-mode")
+		}},
+		"slow drip request":  {"slow-drip", `{"bytesPerSecond":1000}`, faults.RequestLeg, 1, slow},
+		"slow drip answer":   {"slow-drip", `{"bytesPerSecond":1000}`, faults.AnswerLeg, 1, slow},
+		"slow close request": {"slow-close", `{"silence":"120ms","after":30}`, faults.RequestLeg, 0, failedSlowly},
+		"slow close answer":  {"slow-close", `{"silence":"120ms","after":30}`, faults.AnswerLeg, 1, failedSlowly},
+		"truncated request": {"truncated-body", "", faults.RequestLeg, 1, func(r *rig, got outcome) bool {
+			return r.seen()[0].body == "bo" && got.body == "answer to bo"
+		}},
+		"truncated answer":              {"truncated-body", `{"bytes":6}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.err == nil && got.body == "answer" }},
+		"truncated request, wrong size": {"truncated-body", `{"how":"wrong-length"}`, faults.RequestLeg, 0, failed},
+		"truncated answer, wrong size": {"truncated-body", `{"how":"wrong-length","bytes":6}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool {
+			return got.status == 200 && got.body == "answer" && errors.Is(got.err, io.ErrUnexpectedEOF)
+		}},
+		"malformed request": {"malformed-body", `{"bytes":2}`, faults.RequestLeg, 1, func(r *rig, _ outcome) bool {
+			return r.seen()[0].body == "bo\x9b\x86"
+		}},
+		"malformed answer": {"malformed-body", `{"bytes":11}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool {
+			return strings.HasPrefix(got.body, "answer to b\x90") && !utf8.ValidString(got.body)
+		}},
+		"malformed answer, charset": {"malformed-body", `{"how":"wrong-charset"}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool {
+			return strings.HasPrefix(got.body, "\xff\xfea\x00n\x00s")
+		}},
+		"rate limited": {"rate-limited", "", faults.RequestLeg, 0, func(_ *rig, got outcome) bool { return got.status == 429 }},
+		"status flip": {"status-flip", `{"how":"unknown"}`, faults.AnswerLeg, 1, func(_ *rig, got outcome) bool {
+			return got.header.Get("Changed") == "unknown" && got.header.Get("Sig") == "valid"
+		}},
+		"cross-wired": {"cross-wired", "", faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.header.Get("Ref") == "ref-t1-other" }},
+		"field":       {"field", `{"path":"Attach","value":"other"}`, faults.RequestLeg, 1, func(r *rig, _ outcome) bool { return r.seen()[0].header.Get("Attach") == "other" }},
+		"stale replay request": {"stale-replay", "", faults.RequestLeg, 2, func(r *rig, got outcome) bool {
+			r.eventually(func() bool { return len(r.seen()) == 2 }, "the earlier request comes again")
+			return answered(r, got) && r.seen()[0].header.Get("Turn") == "2" && r.seen()[1].header.Get("Turn") == "1"
+		}},
+		"stale replay answer": {"stale-replay", "", faults.AnswerLeg, 1, func(_ *rig, got outcome) bool { return got.header.Get("Turn") == "1" }},
+	}
+}
+
+func failedSlowly(_ *rig, got outcome) bool {
+	return got.err != nil && got.took >= 120*time.Millisecond
+}
+
+// sentForged waits for one notification that no provider sent, and reports what
+// is wrong with it.
+func (r *rig) sentForged(signature, changed string) bool {
+	r.eventually(func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.forged) == 1 }, "forged")
+	header := r.forged[0].Header
+	return header.First("Sig") == signature && header.First("Changed") == changed
+}
+
+// TestFault_EachIsTried: no message fault of the catalogue is without its bites.
+func TestFault_EachIsTried(t *testing.T) {
+	tried := map[string]bool{}
+	for _, b := range bites() {
+		tried[b.fault] = true
+	}
+	for _, definition := range faults.Catalogue() {
+		if definition.Kind == faults.OnMessage {
+			require.True(t, tried[definition.Name], definition.Name)
+		}
 	}
 }
 
@@ -67,18 +133,19 @@ func together(r *rig, got outcome) bool {
 	return answered(r, got) && seen[len(seen)-1].at.Sub(seen[0].at) < 50*time.Millisecond
 }
 
-// TestFault_BitesItsMessageAndNoOther pins each message fault to the first
-// create of a trial and sends, besides that one, the second create, another
-// operation, and another trial's first create.
+// TestFault_BitesItsMessageAndNoOther pins each message fault to the second
+// create of a trial and sends, besides that one, the first and the third create,
+// another operation, and another trial's second create.
 func TestFault_BitesItsMessageAndNoOther(t *testing.T) {
 	for name, b := range bites() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, pin(t, b.fault, b.settings, "merchant->wechatpay create#1 "+string(b.leg)))
+			r := newRig(t, pin(t, b.fault, b.settings, "merchant->wechatpay create#2 "+string(b.leg)))
+			r.register.Scanned(Scan{Trial: "t1", Provider: "wechatpay", Reference: "ref-t1-other"})
 			for _, bystander := range []struct {
 				trial     faults.Trial
 				operation faults.Operation
-			}{{"t2", faults.Create}, {"t1", faults.Query}} {
+			}{{"t2", faults.Create}, {"t2", faults.Create}, {"t1", faults.Query}, {"t1", faults.Query}, {"t1", faults.Create}} {
 				got := r.call(bystander.trial, bystander.operation)
 				require.True(t, answered(r, got), "%s of %s was harmed: %+v", bystander.operation, bystander.trial, got)
 			}
@@ -91,7 +158,8 @@ func TestFault_BitesItsMessageAndNoOther(t *testing.T) {
 			r.eventually(func() bool { return len(r.seen()) == b.arrived }, "arrivals")
 
 			got = r.call("t1", faults.Create)
-			require.True(t, answered(r, got), "the second create was harmed: %+v", got)
+			require.True(t, answered(r, got), "the third create was harmed: %+v", got)
+			require.Empty(t, got.header.Get("Ref")+got.header.Get("Changed"))
 			require.Len(t, r.seen(), b.arrived+1)
 			fates, _ := r.end()
 			require.Equal(t, map[string]faults.Fate{"t1." + b.fault: faults.Fired}, fates)
@@ -109,6 +177,66 @@ func TestFault_EveryMessageUntilHealed(t *testing.T) {
 	require.Equal(t, 200, r.call("t1", faults.Query).status)
 	fates, _ := r.end()
 	require.Equal(t, faults.Fired, fates["t1.error-status"])
+}
+
+// TestFault_ARangeOfMessages: those from the first to the last, and no other.
+func TestFault_ARangeOfMessages(t *testing.T) {
+	r := newRig(t, pin(t, "rate-limited", "", "merchant->wechatpay query#2-3"))
+	for nth, want := range []int{200, 429, 429, 200} {
+		require.Equal(t, want, r.call("t1", faults.Query).status, "query %d", nth+1)
+		require.Equal(t, 200, r.call("t2", faults.Query).status)
+	}
+	fates, records := r.end()
+	require.Equal(t, map[string]faults.Fate{"t1.rate-limited": faults.Fired}, fates)
+	fired := 0
+	for _, record := range records {
+		if record.Pin != nil && record.Pin.Phase == journal.PinFired {
+			fired++
+		}
+	}
+	require.Equal(t, 2, fired, "each message of the range is on record")
+}
+
+// TestDrip_HealsAtOnce: what is left of a dripping message comes when its trial
+// is healed.
+func TestDrip_HealsAtOnce(t *testing.T) {
+	dripping := pin(t, "slow-drip", `{"bytesPerSecond":20}`, "merchant->wechatpay query answer")
+	dripping.Limit = faults.Duration(time.Minute)
+	r := newRig(t, dripping)
+	done := make(chan outcome, 1)
+	go func() { done <- r.call("t1", faults.Query) }()
+	r.eventually(func() bool { return len(r.seen()) == 1 }, "the query arrived")
+	r.register.Heal([]faults.Trial{"t1"})
+	got := <-done
+	require.True(t, answered(r, got))
+	require.Less(t, got.took, 2*time.Second)
+}
+
+// TestStaleReplay_NeedsAnEarlierMessage of the same payment.
+func TestStaleReplay_NeedsAnEarlierMessage(t *testing.T) {
+	for _, leg := range []faults.Leg{faults.RequestLeg, faults.AnswerLeg} {
+		r := newRig(t, pin(t, "stale-replay", "", "merchant->wechatpay query#1 "+string(leg)))
+		require.True(t, answered(r, r.call("t2", faults.Query)))
+		require.True(t, answered(r, r.call("t1", faults.Create)))
+		require.True(t, answered(r, r.call("t1", faults.Query)))
+		fates, _ := r.end()
+		require.Equal(t, map[string]faults.Fate{"t1.stale-replay": faults.PreEmpted}, fates)
+	}
+}
+
+// TestSpoil_NeedsABody: a pin that finds nothing to spoil says so.
+func TestSpoil_NeedsABody(t *testing.T) {
+	for fault, settings := range map[string]string{"truncated-body": "", "malformed-body": ""} {
+		r := newRig(t, pin(t, "error-status", "", "merchant->wechatpay query#1 request"), pin(t, fault, settings, "merchant->wechatpay query#1 answer"))
+		require.Equal(t, 500, r.call("t1", faults.Query).status)
+		fates, _ := r.end()
+		require.Equal(t, faults.PreEmpted, fates["t1."+fault])
+	}
+	r := newRig(t, pin(t, "error-status", "", "merchant->wechatpay query#1 request"),
+		pin(t, "truncated-body", `{"how":"wrong-length"}`, "merchant->wechatpay query#1 answer"))
+	require.Equal(t, 500, r.call("t1", faults.Query).status)
+	fates, _ := r.end()
+	require.Equal(t, faults.PreEmpted, fates["t1.truncated-body"])
 }
 
 // TestHold_ReordersTwoMessages: the query's answer waits for the close.

@@ -7,6 +7,16 @@ import (
 	"github.com/payquake/payquake/journal"
 )
 
+// Forged is the notification that the provider would send about the payment of an
+// exchange, as an edit makes it wrong.
+func Forged(dialect Dialect, request *Request, answer *Answer, edit faults.Edit) (*Request, error) {
+	genuine, err := dialect.Forge(request, answer)
+	if err != nil {
+		return nil, err
+	}
+	return dialect.EditRequest(genuine, edit)
+}
+
 // SendForged sends the callee a request that no party of the run sent, and
 // records it as such. It has no number among its kind, and no pin acts on it.
 func (l *Link) SendForged(trial faults.Trial, forged *Request) {

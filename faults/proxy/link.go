@@ -304,3 +304,12 @@ func resetConn(conn net.Conn) {
 	}
 	conn.Close()
 }
+
+// endConn closes a connection in an orderly way, or resets it.
+func endConn(conn net.Conn, orderly bool) {
+	if orderly {
+		conn.Close()
+	} else {
+		resetConn(conn)
+	}
+}

@@ -54,7 +54,10 @@ type casting struct {
 	// payments are the references under which the trial began payments, by
 	// provider, in their order.
 	payments map[string][]payment.MerchantReference
-	arrival  *Arrival // what came for it; nil if it waits for nothing, or still does
+	// remembers: a pin may ask for an earlier message; kept are those that passed.
+	remembers bool
+	kept      map[repeatable]earlier
+	arrival   *Arrival // what came for it; nil if it waits for nothing, or still does
 }
 
 // armed is a pin in force.
@@ -68,9 +71,9 @@ type armed struct {
 	note   string
 }
 
-// spent reports whether a pin has nothing left to do. One on every message
+// spent reports whether a pin has nothing left to do. One on several messages
 // goes on after a message that it could not act on.
-func (a *armed) spent() bool { return a.pin.At.Nth != 0 && (a.fired || a.missed != "") }
+func (a *armed) spent() bool { return a.pin.At.One() && (a.fired || a.missed != "") }
 
 // messageKind is what messages are counted by.
 type messageKind struct {
@@ -130,7 +133,7 @@ func (r *Register) newCasting(wanted Casting) (*casting, error) {
 		Casting: wanted, armed: map[faults.Address][]*armed{}, counts: map[messageKind]int{},
 		passed: map[faults.Address]bool{}, waiting: map[faults.Address][]chan struct{}{},
 		barriers: map[string]*barrier{}, confirm: map[string]chan struct{}{},
-		healed: make(chan struct{}), begun: r.clock.Now(), active: r.clock.Now(),
+		kept: map[repeatable]earlier{}, healed: make(chan struct{}), begun: r.clock.Now(), active: r.clock.Now(),
 	}
 	for _, pin := range wanted.Pins {
 		fault, err := pin.Decode()
@@ -140,14 +143,22 @@ func (r *Register) newCasting(wanted Casting) (*casting, error) {
 		if pin.At == nil {
 			return nil, fmt.Errorf("pin %s: %s has no message address", pin.ID, pin.Fault)
 		}
-		at := *pin.At
-		at.Trial = ""
-		made.armed[at] = append(made.armed[at], &armed{pin: pin, fault: fault})
+		made.arm(&armed{pin: pin, fault: fault})
 		if rendezvous, grouped := fault.(*faults.Rendezvous); grouped {
 			made.prepareBarrier(pin, rendezvous)
 		}
 	}
 	return made, nil
+}
+
+// arm puts a pin in force at each of the messages it means.
+func (c *casting) arm(a *armed) {
+	for _, at := range a.pin.At.Each() {
+		at.Trial = ""
+		c.armed[at] = append(c.armed[at], a)
+	}
+	_, repeats := a.fault.(*faults.StaleReplay)
+	c.remembers = c.remembers || repeats
 }
 
 // Count gives a message its number among those of its kind in the trial.
@@ -186,7 +197,7 @@ func (r *Register) fire(a *armed, message string, detail string) {
 	first := !a.fired
 	a.fired = true
 	r.mu.Unlock()
-	if first || a.pin.At.Nth == 0 {
+	if first || !a.pin.At.One() {
 		r.recordPin(a.pin, journal.Pin{Phase: journal.PinFired, Detail: detail, Message: message})
 	}
 }

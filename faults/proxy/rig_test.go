@@ -66,6 +66,10 @@ func toyEdit(header *Header, edit faults.Edit) error {
 	if edit.Reference != "" {
 		header.Set("Ref", string(edit.Reference))
 	}
+	header.Set("Changed", string(edit.State)+string(edit.Account))
+	if edit.Field != nil {
+		header.Set(edit.Field.Path[0], edit.Field.Value)
+	}
 	header.Set("Sig", "valid")
 	if edit.Signature != faults.SignatureResigned {
 		header.Set("Sig", "invalid")
@@ -74,12 +78,15 @@ func toyEdit(header *Header, edit faults.Edit) error {
 }
 
 func (toy) Refuse(_ *Request, response faults.Response) (*Answer, error) {
+	if response.TooMany {
+		response.Status = 429
+	}
 	return &Answer{Status: cmp.Or(response.Status, 500), Reason: "Refused", Header: Header{{"Code-Word", cmp.Or(response.Code, "UNKNOWN")}}}, nil
 }
 
-func (toy) Forge(r *Request, _ *Answer, change faults.SignatureChange) (*Request, error) {
+func (toy) Forge(r *Request, _ *Answer) (*Request, error) {
 	return &Request{Method: "POST", Target: "/forged", Scheme: "http",
-		Header: Header{{"Host", "shop"}, {"Op", "notify-payment"}, {"Ref", r.Header.First("Ref")}, {"Sig", "invalid"}, {"How", string(change)}}}, nil
+		Header: Header{{"Host", "shop"}, {"Op", "notify-payment"}, {"Ref", r.Header.First("Ref")}, {"Amount", "1000"}, {"Sig", "valid"}}}, nil
 }
 
 func (toy) Body(r *Request, a *Answer) string {
@@ -108,13 +115,14 @@ type rig struct {
 	mu       sync.Mutex
 	arrivals []arrival
 	forged   []*Request
+	turns    map[string]int // calls by trial and operation
 }
 
 const rigLink faults.Link = "merchant->wechatpay"
 
 // newRig puts two trials in play: one with the pins, and a bystander.
 func newRig(t *testing.T, pins ...faults.Pin) *rig {
-	r := &rig{t: t, feed: journal.NewFeed(journal.Gateway)}
+	r := &rig{t: t, feed: journal.NewFeed(journal.Gateway), turns: map[string]int{}}
 	r.register = NewRegister(clock.System{}, r.feed)
 	require.NoError(t, r.register.Cast([]Casting{
 		{Trial: "t1", TraceID: strings.Repeat("1", 32), Amounts: []payment.Money{payment.Fen(1000)}, Pins: pins},
@@ -153,6 +161,7 @@ func (r *rig) serve(w http.ResponseWriter, request *http.Request) {
 	r.mu.Unlock()
 	w.Header().Set("Amount", request.Header.Get("Amount"))
 	w.Header().Set("Sig", "valid")
+	w.Header().Set("Turn", request.Header.Get("Turn"))
 	_, _ = io.WriteString(w, "answer to "+string(body))
 }
 
@@ -174,6 +183,7 @@ func (r *rig) call(trial faults.Trial, operation faults.Operation) outcome {
 	request.Header.Set("Ref", "ref-"+string(trial))
 	request.Header.Set("Amount", amount)
 	request.Header.Set("Sig", "valid")
+	request.Header.Set("Turn", r.turn(string(trial)+string(operation)))
 	begun := clock.System{}.Now()
 	answer, err := r.client.Do(request)
 	if err != nil {
@@ -182,6 +192,14 @@ func (r *rig) call(trial faults.Trial, operation faults.Operation) outcome {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	return outcome{answer.StatusCode, answer.Header, string(body), err, clock.System{}.Now().Sub(begun)}
+}
+
+// turn counts the calls of one kind.
+func (r *rig) turn(kind string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turns[kind]++
+	return strconv.Itoa(r.turns[kind])
 }
 
 func (r *rig) seen() []arrival {

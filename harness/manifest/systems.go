@@ -20,7 +20,7 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 		case link.Name == "shopper->merchant":
 			operations := slices.Clone(link.Operations)
 			operations = slices.DeleteFunc(operations, func(o faults.Operation) bool { return !m.Driver.Offers(o) })
-			systems.Links = append(systems.Links, scenarios.Link{Name: link.Name, Operations: operations})
+			systems.Links = append(systems.Links, scenarios.Link{Name: link.Name, Operations: operations, Bodiless: link.Bodiless})
 		case m.has(link.Name.From()) || m.has(link.Name.To()) || m.serves(link.Name.To()):
 			systems.Links = append(systems.Links, link)
 		}

@@ -74,7 +74,7 @@ func (shopDialect) Refuse(_ *proxy.Request, response faults.Response) (*proxy.An
 }
 
 // Forge implements proxy.Dialect.
-func (shopDialect) Forge(*proxy.Request, *proxy.Answer, faults.SignatureChange) (*proxy.Request, error) {
+func (shopDialect) Forge(*proxy.Request, *proxy.Answer) (*proxy.Request, error) {
 	return nil, proxy.ErrCannotEdit
 }
 

@@ -199,6 +199,12 @@ func (d *Dialect) Refuse(r *proxy.Request, response faults.Response) (*proxy.Ans
 	if !ok {
 		return merchantRefusal(response), nil
 	}
+	if response.TooMany {
+		response = faults.Response{Code: subLimited}
+		if asked.rest {
+			response.Status = http.StatusTooManyRequests
+		}
+	}
 	if response.Code == "" && response.Status >= http.StatusBadRequest {
 		return d.desk.brokenPage(response.Status), nil
 	}

@@ -58,11 +58,16 @@ func editedBusiness(asked asked, edit faults.Edit) (string, error) {
 // editCall edits a request to gateway.do, wherever its parameters stand.
 func (d *Dialect) editCall(r *proxy.Request, asked asked, edit faults.Edit) error {
 	// One thing after the other: what stands between them stays spelled as it is.
-	for _, part := range []faults.Edit{{Amount: edit.Amount}, {Reference: edit.Reference}} {
-		if part == (faults.Edit{}) {
+	for _, part := range []faults.Edit{{Amount: edit.Amount}, {Reference: edit.Reference}, {State: edit.State}, {Field: edit.Field}, {Account: edit.Account}} {
+		if !part.Changes() {
 			continue
 		}
 		business, err := editedBusiness(asked, part)
+		if err != nil && part.Field != nil { // it may stand beside the business parameters
+			if err = changeBeside(r, *part.Field); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -72,6 +77,18 @@ func (d *Dialect) editCall(r *proxy.Request, asked asked, edit faults.Edit) erro
 		asked, _ = d.asked(r) // a call before, and still one
 	}
 	return d.changeCallSignature(r, asked, edit.Signature)
+}
+
+// changeBeside changes a parameter in query or form that all calls have.
+func changeBeside(r *proxy.Request, edit faults.FieldEdit) error {
+	changed := changeTexts(r, func(text string) (string, bool) {
+		again, err := changePair(text, edit)
+		return again, err == nil
+	})
+	if !changed {
+		return fmt.Errorf("find %s: %w", edit.Path[0], proxy.ErrCannotEdit)
+	}
+	return nil
 }
 
 // setParameter gives a parameter another value in query and form; false if it
@@ -105,7 +122,7 @@ func setBody(header *proxy.Header, body *[]byte, with []byte) {
 
 // editREST edits a request of v3.
 func (d *Dialect) editREST(r *proxy.Request, asked asked, edit faults.Edit) error {
-	if edit.Amount != "" || edit.Reference != "" {
+	if edit.Changes() {
 		business, err := editedBusiness(asked, edit)
 		if err != nil {
 			return err
@@ -135,6 +152,23 @@ func (d *Dialect) editNotice(r *proxy.Request, edit faults.Edit) error {
 	if edit.Reference != "" {
 		if form, ok = setPair(form, "out_trade_no", string(edit.Reference)); !ok {
 			return proxy.ErrCannotEdit
+		}
+	}
+	if edit.State != "" {
+		becomes, err := changedState(said.read["trade_status"], edit.State)
+		if err != nil {
+			return err
+		}
+		form, _ = setPair(form, "trade_status", becomes)
+	}
+	if edit.Account != "" {
+		if form, err = changeOwner(form, edit.Account); err != nil {
+			return err
+		}
+	}
+	if edit.Field != nil {
+		if form, err = changePair(form, *edit.Field); err != nil {
+			return err
 		}
 	}
 	if form, err = d.changeNoticeSignature(form, edit.Signature); err != nil {
@@ -177,7 +211,7 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 	}
 	edited := a.Clone()
 	answered := d.answered(asked, a)
-	if edit.Amount != "" || edit.Reference != "" {
+	if edit.Changes() {
 		body, err := editedNode(asked, answered, a.Body, edit)
 		if err != nil {
 			return nil, fmt.Errorf("edit an answer: %w", err)

@@ -45,6 +45,7 @@ const (
 	subCancelTooLate  = "ACQ.TRADE_CANCEL_TIME_OUT"
 	subCancelNot      = "ACQ.CANCEL_NOT_ALLOWED"
 	subBadSignature   = "isv.invalid-signature"
+	subLimited        = "isv.app-call-limited"
 	subNoSignatureKey = "isv.missing-signature-config"
 )
 
@@ -99,7 +100,7 @@ func codeOf(sub string) string {
 		return codeUnknown
 	case "isv.decryption-error-missing-encrypt-type":
 		return "40001"
-	case "isv.app-call-limited", "isv.method-call-limited":
+	case subLimited, "isv.method-call-limited":
 		return "40005"
 	case "isv.insufficient-isv-permissions", "isv.insufficient-user-permissions", "isv.self-invoke-forbidden":
 		return "40006"

@@ -15,9 +15,9 @@ import (
 var errNoForgery = errors.New("the exchange begins no payment")
 
 // Forge implements proxy.Dialect. The forged notification is right in every
-// way but its signature: everything in it is known to whoever sees the order,
-// and the signature is all that protects a merchant.
-func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.SignatureChange) (*proxy.Request, error) {
+// way: everything in it is known to whoever sees the order, and what an edit
+// leaves wrong is all that protects a merchant.
+func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer) (*proxy.Request, error) {
 	asked, ok := d.asked(r)
 	operation := asked.method.operation()
 	who := d.ring.apps[asked.appID]
@@ -33,16 +33,7 @@ func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.Signatu
 		return nil, fmt.Errorf("forge a notification: no notify_url is known: %w", proxy.ErrCannotEdit)
 	}
 	now := d.clock.Now()
-	request, err := noticeTo(to, fiction(asked, who, now), d.ring.signing(now), now)
-	if err != nil {
-		return nil, err
-	}
-	form, err := d.changeNoticeSignature(string(request.Body), change)
-	if err != nil {
-		return nil, fmt.Errorf("forge a notification: %w", err)
-	}
-	setBody(&request.Header, &request.Body, []byte(form))
-	return request, nil
+	return noticeTo(to, fiction(asked, who, now), d.ring.signing(now), now)
 }
 
 // fiction is the news that the payment succeeded.

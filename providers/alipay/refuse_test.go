@@ -67,7 +67,7 @@ func TestDialect_Forges(t *testing.T) {
 	require.Equal(t, faults.Create, l.dialect.Request(created.request).Operation) // the gateway reads every message once
 	for change, verdict := range map[faults.SignatureChange]journal.SignatureVerdict{"": "valid", faults.SignatureMissing: "missing",
 		faults.SignatureBroken: "invalid", faults.SignatureWrongKey: "invalid"} {
-		forged, err := l.dialect.Forge(created.request, created.answer, change)
+		forged, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: change})
 		require.NoError(t, err)
 		facts := l.dialect.Request(forged)
 		require.Equal(t, []any{faults.NotifyPayment, "captured", verdict, "TRADE_SUCCESS", l.merchant.AppID},
@@ -79,21 +79,21 @@ func TestDialect_Forges(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{l.merchant.SellerID, "测试 <商品>+1%"}, []string{read["seller_id"], read["subject"]})
 	}
-	_, err := l.dialect.Forge(created.request, created.answer, faults.SignatureWrongSerial)
+	_, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: faults.SignatureWrongSerial})
 	require.ErrorIs(t, err, proxy.ErrCannotEdit)
 	asked := l.over(query, numbered("A1"), nil)
-	_, err = l.dialect.Forge(asked.request, asked.answer, faults.SignatureBroken)
+	_, err = proxy.Forged(l.dialect, asked.request, asked.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.ErrorIs(t, err, proxy.ErrCannotEdit)
 
 	// A payment that names no address goes where the app last wanted its news.
 	mute := func(v map[string]string) { delete(v, "notify_url") }
 	scanned := l.over(pay, payBody("A2", l.barcode()), mute)
-	forged, err := l.dialect.Forge(scanned.request, scanned.answer, faults.SignatureBroken)
+	forged, err := proxy.Forged(l.dialect, scanned.request, scanned.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.NoError(t, err)
 	require.Equal(t, "shop.example", forged.Header.First("Host"))
 	fresh := tapped(t, nil)
 	first := fresh.over(pay, payBody("A2", fresh.barcode()), mute)
-	_, err = fresh.dialect.Forge(first.request, first.answer, faults.SignatureBroken)
+	_, err = proxy.Forged(fresh.dialect, first.request, first.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.ErrorIs(t, err, proxy.ErrCannotEdit)
 }
 

@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
 	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/keys"
 	"github.com/payquake/payquake/providers/surgery"
 )
 
@@ -90,10 +92,100 @@ func editJSON(text []byte, edit faults.Edit, amount string) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if edit.State != "" {
+		if text, err = changeMemberState(text, edit.State); err != nil {
+			return nil, err
+		}
+	}
+	if edit.Field != nil {
+		if text, err = surgery.Field(text, *edit.Field); err != nil {
+			return nil, err
+		}
+	}
+	if edit.Account != "" {
+		return nil, fmt.Errorf("whose a call is: %w", proxy.ErrCannotEdit)
+	}
 	if edit.Reference != "" {
 		return renameMember(text, edit.Reference)
 	}
 	return text, nil
+}
+
+// stateNobodyKnows is a trade_status that §6 does not list.
+const stateNobodyKnows = "TRADE_UNDECIDED"
+
+// changedState is a trade_status after a change. It fails with
+// proxy.ErrCannotEdit when the status is not the one that the change is from.
+func changedState(was string, change faults.StateChange) (becomes string, err error) {
+	switch {
+	case change == faults.StateUnknown:
+		return stateNobodyKnows, nil
+	case change == faults.PaidToUnpaid && (was == stateSuccess || was == stateFinished):
+		return stateOpen, nil
+	case change == faults.UnpaidToPaid && (was == stateOpen || was == stateClosed):
+		return stateSuccess, nil
+	default:
+		return "", fmt.Errorf("%s of %q: %w", change, was, proxy.ErrCannotEdit)
+	}
+}
+
+// changeMemberState makes an answer lie about its trade_status.
+func changeMemberState(text []byte, change faults.StateChange) ([]byte, error) {
+	where, err := surgery.Locate(text, "trade_status")
+	if err != nil {
+		return nil, fmt.Errorf("find trade_status: %w", proxy.ErrCannotEdit)
+	}
+	becomes, err := changedState(strings.Trim(string(text[where.Start:where.End]), `"`), change)
+	if err != nil {
+		return nil, err
+	}
+	return where.Replaced(text, quoted(becomes)), nil
+}
+
+// The identifiers of Alipay's sandbox (§9): apps of it begin with 9021, and
+// sellers have 16 digits like any others.
+const (
+	sandboxApp    = "9021000100000000"
+	sandboxSeller = "2088000000000000"
+)
+
+// changeOwner makes a notification one for another seller, for another app of
+// the same one, or for the sandbox.
+func changeOwner(form string, change faults.AccountChange) (string, error) {
+	becomes := map[string]string{}
+	switch change {
+	case faults.OtherAccount:
+		becomes["seller_id"] = "2088" + keys.Digits(12)
+	case faults.OtherApp:
+		becomes["app_id"], becomes["auth_app_id"] = "2021"+keys.Digits(12), "2021"+keys.Digits(12)
+	case faults.TestMode:
+		becomes["app_id"], becomes["auth_app_id"], becomes["seller_id"] = sandboxApp, sandboxApp, sandboxSeller
+	}
+	changed := false
+	for _, name := range slices.Sorted(maps.Keys(becomes)) {
+		var found bool
+		form, found = setPair(form, name, becomes[name])
+		changed = changed || found
+	}
+	if !changed {
+		return "", fmt.Errorf("%s: %w", change, proxy.ErrCannotEdit)
+	}
+	return form, nil
+}
+
+// changePair gives a field of a form another text, or drops it.
+func changePair(form string, edit faults.FieldEdit) (string, error) {
+	name := strings.Join(edit.Path, ".")
+	changed, found := form, false
+	if edit.Missing {
+		changed, found = dropPair(form, name)
+	} else {
+		changed, found = setPair(form, name, edit.Value)
+	}
+	if !found || changed == form {
+		return "", fmt.Errorf("nothing to change about %s: %w", name, proxy.ErrCannotEdit)
+	}
+	return changed, nil
 }
 
 // setPair gives every pair of a name another value; false if there is none.

@@ -5,8 +5,9 @@ package mocks
 import (
 	context "context"
 
-	faults "github.com/payquake/payquake/faults"
 	mock "github.com/stretchr/testify/mock"
+
+	faults "github.com/payquake/payquake/faults"
 
 	proxy "github.com/payquake/payquake/faults/proxy"
 )

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
@@ -132,4 +133,36 @@ func Changed(was int64, change faults.AmountChange) (Amount, error) {
 		return Amount{}, fmt.Errorf("%s leaves %d as it is: %w", change, was, proxy.ErrCannotEdit)
 	}
 	return Amount{Number: true, Text: strconv.FormatInt(becomes, 10)}, nil
+}
+
+// Field carries out an edit of one member of a JSON object: a number or another
+// literal stays one if the new value is one too, and everything else becomes a
+// string. It fails with proxy.ErrCannotEdit when there is no such member, or when
+// nothing would change.
+func Field(text []byte, edit faults.FieldEdit) ([]byte, error) {
+	where, err := Locate(text, edit.Path...)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", strings.Join(edit.Path, "."), proxy.ErrCannotEdit)
+	}
+	if edit.Missing {
+		return where.Removed(text), nil
+	}
+	was := string(text[where.Start:where.End])
+	becomes := quoted(edit.Value)
+	if !strings.HasPrefix(was, `"`) && json.Valid([]byte(edit.Value)) {
+		becomes = edit.Value
+	}
+	if becomes == was {
+		return nil, fmt.Errorf("%s is %s already: %w", strings.Join(edit.Path, "."), was, proxy.ErrCannotEdit)
+	}
+	return where.Replaced(text, becomes), nil
+}
+
+// quoted is a text as a JSON string, without the escapes that only HTML needs.
+func quoted(text string) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // a string into memory: cannot fail
+	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -21,6 +21,7 @@ const (
 	codeNone      = "34"
 	codeOriginal  = "35"
 	codeMismatch  = "36"
+	codeQueries   = "37"
 	codeLate      = "42"
 	codeUndone    = "45"
 	codeReversed  = "46"
@@ -106,6 +107,8 @@ func describe(code string) [2]string {
 		return [2]string{"state not clear, query the result", "交易状态未明，请查询对账结果"}
 	case codeAccepted:
 		return [2]string{"accepted, query the result later", "交易已受理，请稍后查询交易结果"}
+	case codeQueries:
+		return [2]string{"too many queries", "查询次数超限"}
 	case codeBusy:
 		return [2]string{"busy, try again later", "系统繁忙，请稍后再试"}
 	case codeFormat:

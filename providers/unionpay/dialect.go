@@ -220,6 +220,12 @@ func (d *Dialect) Refuse(r *proxy.Request, response faults.Response) (*proxy.Ans
 		return merchantRefusal(response), nil
 	}
 	code := response.Code
+	if response.TooMany {
+		code = codeBusy
+		if d.Request(r).Operation == faults.Query {
+			code = codeQueries
+		}
+	}
 	if !known(code) {
 		code = ""
 	}

@@ -420,7 +420,7 @@ func TestDialect_EditsAmounts(t *testing.T) {
 
 // unsigned is a message without its signature, the rest byte for byte.
 func unsigned(t *testing.T, f form, body string) string {
-	read := &text{f, []byte(body)}
+	read := newText(f, []byte(body))
 	if _, err := read.at("signature"); err == nil {
 		require.NoError(t, read.remove("signature"))
 	}
@@ -507,7 +507,7 @@ func TestDialect_WhatCannotBeEdited(t *testing.T) {
 	} {
 		require.ErrorIs(t, err, proxy.ErrCannotEdit, name)
 	}
-	_, err := l.dialect.Forge(queried.request, queried.answer, faults.SignatureBroken)
+	_, err := proxy.Forged(l.dialect, queried.request, queried.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.ErrorIs(t, err, proxy.ErrCannotEdit, "nothing to forge about")
 }
 
@@ -547,7 +547,7 @@ func TestDialect_ForgesWithEveryBadSignature(t *testing.T) {
 	l := tapped(t, nil)
 	created := l.exchange(back, l.order("07", "order0001"))
 	for _, change := range faults.BadSignatures() {
-		forged, err := l.dialect.Forge(created.request, created.answer, change)
+		forged, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: change})
 		if change == faults.SignatureProbe {
 			require.ErrorIs(t, err, proxy.ErrCannotEdit)
 			continue
@@ -566,7 +566,7 @@ func TestDialect_ForgesWithEveryBadSignature(t *testing.T) {
 		require.Regexp(t, `^51\d{19}$`, string(facts.ProviderReference))
 	}
 	// It says what a genuine one says, field by field.
-	forged, err := l.dialect.Forge(created.request, created.answer, faults.SignatureBroken)
+	forged, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.NoError(t, err)
 	l.pay(created)
 	genuine := decoded(t, l.deliveries(1)[0])
@@ -577,12 +577,12 @@ func TestDialect_ForgesWithEveryBadSignature(t *testing.T) {
 
 	nameless := &proxy.Request{Method: "POST", Target: string(back),
 		Body: []byte(posted(l.order("06", "order0002", "qrNo", "62", "backUrl", "")))}
-	again, err := l.dialect.Forge(nameless, nil, faults.SignatureBroken)
+	again, err := proxy.Forged(l.dialect, nameless, nil, faults.Edit{Signature: faults.SignatureBroken})
 	require.NoError(t, err)
 	require.Equal(t, "/up/back?from=unionpay", again.Target, "the last known address")
 	unaware, err := NewDialect(l.config)
 	require.NoError(t, err)
-	_, err = unaware.Forge(nameless, nil, faults.SignatureBroken)
+	_, err = proxy.Forged(unaware, nameless, nil, faults.Edit{Signature: faults.SignatureBroken})
 	require.ErrorIs(t, err, proxy.ErrCannotEdit)
 }
 

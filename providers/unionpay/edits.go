@@ -14,7 +14,7 @@ import (
 // merchant's key, a notification with the provider's.
 func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Request, error) {
 	edited := r.Clone()
-	body := &text{encoded, edited.Body}
+	body := newText(encoded, edited.Body)
 	if err := d.change(body, edit); err != nil {
 		return nil, fmt.Errorf("edit a request: %w", err)
 	}
@@ -36,7 +36,7 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 		return nil, fmt.Errorf("edit a merchant's acknowledgement: %w", proxy.ErrCannotEdit)
 	}
 	edited := a.Clone()
-	body := &text{plain, edited.Body}
+	body := newText(plain, edited.Body)
 	if err := d.change(body, edit); err != nil {
 		return nil, fmt.Errorf("edit an answer: %w", err)
 	}
@@ -51,6 +51,21 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 func (d *Dialect) change(t *text, edit faults.Edit) error {
 	if edit.Reference != "" {
 		if err := d.changeReference(t, string(edit.Reference)); err != nil {
+			return err
+		}
+	}
+	if edit.State != "" {
+		if err := t.changeState(edit.State); err != nil {
+			return err
+		}
+	}
+	if edit.Account != "" {
+		if err := t.changeAccount(edit.Account); err != nil {
+			return err
+		}
+	}
+	if edit.Field != nil {
+		if err := t.changeField(*edit.Field); err != nil {
 			return err
 		}
 	}
@@ -144,11 +159,10 @@ func (d *Dialect) merchantSignsAgain(t *text, wrongly bool) error {
 	if err != nil {
 		return err
 	}
-	merID := values["merId"]
 	if values["signMethod"] == bySecureKey {
 		return d.sealAgain(t, values, wrongly)
 	}
-	var pair crypto.Signer = d.private[merID]
+	var pair crypto.Signer = d.private[t.owner]
 	if wrongly {
 		strangers, err := d.stranger()
 		if err != nil {
@@ -157,7 +171,7 @@ func (d *Dialect) merchantSignsAgain(t *text, wrongly bool) error {
 		pair = strangers.foreign.pair
 	}
 	if pair == nil {
-		return fmt.Errorf("no private key of merchant %s: %w", merID, proxy.ErrCannotEdit)
+		return fmt.Errorf("no private key of merchant %s: %w", t.owner, proxy.ErrCannotEdit)
 	}
 	signature, err := values.sign(pair)
 	if err != nil {
@@ -169,9 +183,9 @@ func (d *Dialect) merchantSignsAgain(t *text, wrongly bool) error {
 // sealAgain does the same for signMethod 11, which has the same key in both
 // directions.
 func (d *Dialect) sealAgain(t *text, values fields, wrongly bool) error {
-	who := d.ring.merchants[values["merId"]]
+	who := d.ring.merchants[t.owner]
 	if who == nil || who.SecureKey == "" {
-		return fmt.Errorf("no secure key of merchant %s: %w", values["merId"], proxy.ErrCannotEdit)
+		return fmt.Errorf("no secure key of merchant %s: %w", t.owner, proxy.ErrCannotEdit)
 	}
 	key := who.SecureKey
 	if wrongly {

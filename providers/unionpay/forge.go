@@ -14,9 +14,9 @@ import (
 var errNoForgery = errors.New("the exchange begins no payment")
 
 // Forge implements proxy.Dialect. The forged notification is right in every
-// way but its signature: all that it says an outsider can know or guess, who
-// has seen the merchant's request.
-func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.SignatureChange) (*proxy.Request, error) {
+// way: all that it says an outsider can know or guess, who has seen the
+// merchant's request.
+func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer) (*proxy.Request, error) {
 	facts := d.Request(r)
 	asked, err := encoded.parse(string(r.Body))
 	_, isCall := endpointOf(r.Target)
@@ -32,16 +32,7 @@ func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.Signatu
 	if err := d.ring.sign(values); err != nil {
 		return nil, err
 	}
-	request, err := notificationTo(to, values)
-	if err != nil {
-		return nil, err
-	}
-	body := &text{encoded, request.Body}
-	if err := d.platformSigns(body, change); err != nil {
-		return nil, fmt.Errorf("sign a forged notification: %w", err)
-	}
-	setBody(&request.Header, &request.Body, body.raw)
-	return request, nil
+	return notificationTo(to, values)
 }
 
 // fiction is the news that the payment succeeded.

@@ -3,9 +3,12 @@ package unionpay
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
+	"github.com/payquake/payquake/payment"
+	"github.com/payquake/payquake/providers/keys"
 	"github.com/payquake/payquake/providers/surgery"
 )
 
@@ -14,6 +17,18 @@ import (
 type text struct {
 	form form
 	raw  []byte
+	// owner is the merId that it had at first: whose keys seal it, whoever it
+	// is made out to be for.
+	owner string
+}
+
+// newText begins to edit a message.
+func newText(form form, raw []byte) *text {
+	t := &text{form: form, raw: raw}
+	if values, err := t.values(); err == nil {
+		t.owner = values["merId"]
+	}
+	return t
 }
 
 // at finds a pair; proxy.ErrCannotEdit if there is none.
@@ -92,4 +107,64 @@ func (t *text) changeAmount(change faults.AmountChange) error {
 		return err
 	}
 	return t.set("txnAmt", becomes.Text)
+}
+
+// codeNobodyKnows is a respCode that §7 does not list.
+const codeNobodyKnows = "Z9"
+
+// changeState makes a query's answer lie about its origRespCode, and a
+// notification about its respCode.
+func (t *text) changeState(change faults.StateChange) error {
+	name := "origRespCode"
+	where, err := t.at(name)
+	if err != nil {
+		name = "respCode"
+		if where, err = t.at(name); err != nil {
+			return err
+		}
+	}
+	state := stateOf(where.value)
+	switch {
+	case change == faults.StateUnknown:
+		return t.set(name, codeNobodyKnows)
+	case change == faults.PaidToUnpaid && state == payment.Captured:
+		return t.set(name, codeAccepted)
+	case change == faults.UnpaidToPaid && state != payment.Captured && state != "":
+		return t.set(name, codeOK)
+	default:
+		return fmt.Errorf("%s of %s %q: %w", change, name, where.value, proxy.ErrCannotEdit)
+	}
+}
+
+// sandboxMerchant is an account as UnionPay's sandbox gives them out (§1), and
+// none that a run makes.
+const sandboxMerchant = "777290058199999"
+
+// changeAccount makes a message one for another merchant, or for the sandbox.
+// UnionPay knows no apps.
+func (t *text) changeAccount(change faults.AccountChange) error {
+	switch change {
+	case faults.OtherAccount:
+		return t.set("merId", "898"+keys.Digits(12))
+	case faults.TestMode:
+		return t.set("merId", sandboxMerchant)
+	default:
+		return fmt.Errorf("%s: %w", change, proxy.ErrCannotEdit)
+	}
+}
+
+// changeField gives a value another text, or drops its pair.
+func (t *text) changeField(edit faults.FieldEdit) error {
+	name := strings.Join(edit.Path, ".")
+	where, err := t.at(name)
+	switch {
+	case err != nil:
+		return err
+	case edit.Missing:
+		return t.remove(name)
+	case where.value == edit.Value:
+		return fmt.Errorf("%s is %q already: %w", name, edit.Value, proxy.ErrCannotEdit)
+	default:
+		return t.set(name, edit.Value)
+	}
 }

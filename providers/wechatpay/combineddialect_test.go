@@ -157,7 +157,7 @@ func TestDialect_EditsTheFirstSubOrder(t *testing.T) {
 func TestDialect_ForgesCombinedPaymentsAndMasksThem(t *testing.T) {
 	l := tapped(t, nil)
 	created := l.exchange("POST", "/v3/combine-transactions/jsapi", l.basket("whole-0001", `"notify_url"`, `"combine_payer_info":{"openid":"oSecretSecret"},"notify_url"`))
-	forged, err := l.dialect.Forge(created.request, created.answer, faults.SignatureBroken)
+	forged, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.NoError(t, err)
 	require.Equal(t, "/notify/wx", forged.Target)
 	require.NotEqual(t, "valid", l.requestVerdict(forged))

@@ -363,7 +363,7 @@ func TestDialect_WhatCannotBeEdited(t *testing.T) {
 	try("no notification", err)
 	_, err = l.dialect.EditAnswer(hook, &proxy.Answer{}, amount)
 	try("an acknowledgement", err)
-	_, err = l.dialect.Forge(missing.request, missing.answer, faults.SignatureBroken)
+	_, err = proxy.Forged(l.dialect, missing.request, missing.answer, faults.Edit{Signature: faults.SignatureBroken})
 	try("nothing to forge about", err)
 }
 
@@ -409,7 +409,7 @@ func TestDialect_ForgesWithEveryBadSignature(t *testing.T) {
 	l := tapped(t, nil)
 	created := l.exchange("POST", nativePath, l.order("order-0001"))
 	for _, change := range faults.BadSignatures() {
-		forged, err := l.dialect.Forge(created.request, created.answer, change)
+		forged, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: change})
 		require.NoError(t, err)
 		require.Equal(t, "/notify/wx", forged.Target)
 		require.Equal(t, "shop.example", forged.Header.First("Host"))
@@ -424,9 +424,9 @@ func TestDialect_ForgesWithEveryBadSignature(t *testing.T) {
 	scanned := l.exchange("POST", codepayPath, l.codepay("order-0002", l.barcode()))
 	unaware, err := NewDialect(l.config)
 	require.NoError(t, err)
-	_, err = unaware.Forge(scanned.request, scanned.answer, faults.SignatureBroken)
+	_, err = proxy.Forged(unaware, scanned.request, scanned.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.ErrorIs(t, err, proxy.ErrCannotEdit, "a barcode names no address, and this dialect has seen none")
-	forged, err := l.dialect.Forge(scanned.request, scanned.answer, faults.SignatureBroken)
+	forged, err := proxy.Forged(l.dialect, scanned.request, scanned.answer, faults.Edit{Signature: faults.SignatureBroken})
 	require.NoError(t, err)
 	require.Equal(t, "/notify/wx", forged.Target, "the last known address")
 }

@@ -56,34 +56,48 @@ func (d *Dialect) EditRequest(r *proxy.Request, edit faults.Edit) (*proxy.Reques
 // or what a refund asks for.
 func (d *Dialect) editedRequest(r *proxy.Request, found route, isCall bool, edit faults.Edit) ([]byte, error) {
 	switch {
-	case edit.Amount == "" && edit.Reference == "":
+	case !edit.Changes():
 		return r.Body, nil
 	case !isCall:
 		return d.editedNotification(r, edit)
 	case found.combined && found.operation == faults.Create:
-		return editText(r.Body, edit, firstSub())
+		return d.editText(r.Body, edit, firstSub())
 	case found.operation == faults.Create || found.operation == faults.PayCode:
-		return editText(r.Body, edit, ordinary("total"))
+		return d.editText(r.Body, edit, ordinary("total"))
 	case found.operation == faults.Refund:
-		return editText(r.Body, edit, ordinary("refund"))
+		return d.editText(r.Body, edit, ordinary("refund"))
 	default:
-		return nil, proxy.ErrCannotEdit
+		return d.editText(r.Body, edit, ordinary("")) // it has no amount; its fields may change
 	}
 }
 
-// editText changes what a body says: its amount, and whom it speaks of.
-func editText(text []byte, edit faults.Edit, words wording) ([]byte, error) {
+// editText changes what a body says.
+func (d *Dialect) editText(text []byte, edit faults.Edit, words wording) ([]byte, error) {
+	var err error
 	if edit.Reference != "" {
-		where, err := words.locate(text, words.number)
-		if err != nil {
-			return nil, fmt.Errorf("find %s: %w", words.number, proxy.ErrCannotEdit)
+		if text, err = replaceMember(text, words, string(edit.Reference), words.number); err != nil {
+			return nil, err
 		}
-		text = where.Replaced(text, strconv.Quote(string(edit.Reference)))
 	}
-	if edit.Amount == "" {
-		return text, nil
+	if edit.Account != "" {
+		if text, err = changeAccount(text, edit.Account); err != nil {
+			return nil, err
+		}
 	}
-	return changeAmount(text, edit.Amount, words)
+	if edit.State != "" {
+		if text, err = d.changeState(text, edit.State, words); err != nil {
+			return nil, err
+		}
+	}
+	if edit.Field != nil {
+		if text, err = surgery.Field(text, *edit.Field); err != nil {
+			return nil, err
+		}
+	}
+	if edit.Amount != "" {
+		return changeAmount(text, edit.Amount, words)
+	}
+	return text, nil
 }
 
 // editedNotification opens, edits and seals again under the same nonce: the
@@ -101,7 +115,10 @@ func (d *Dialect) editedNotification(r *proxy.Request, edit faults.Edit) ([]byte
 	case isCombined(reading{opened.values}):
 		words = firstSub()
 	}
-	plain, err := editText(opened.plain, edit, words)
+	plain, err := d.editText(opened.plain, edit, words)
+	if err != nil && edit.Field != nil { // it may be a member of the envelope
+		return surgery.Field(r.Body, *edit.Field)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +147,7 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 		return edited, nil
 	}
 	edited := a.Clone()
-	if edit.Amount != "" || edit.Reference != "" {
+	if edit.Changes() {
 		words := ordinary("total")
 		switch {
 		case found.combined:
@@ -138,7 +155,7 @@ func (d *Dialect) EditAnswer(r *proxy.Request, a *proxy.Answer, edit faults.Edit
 		case found.operation == faults.Refund || found.operation == faults.RefundQuery:
 			words = ordinary("refund")
 		}
-		body, err := editText(a.Body, edit, words)
+		body, err := d.editText(a.Body, edit, words)
 		if err != nil {
 			return nil, fmt.Errorf("edit an answer: %w", err)
 		}

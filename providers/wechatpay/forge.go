@@ -15,13 +15,14 @@ import (
 var errNoForgery = errors.New("the exchange begins no payment")
 
 // Forge implements proxy.Dialect. The forged notification is right in every
-// way but its signature: the true amount, a plausible transaction id, and a
+// way: the true amount, a plausible transaction id, and a
 // resource sealed with the true APIv3 key. An outsider would not have that
-// key, but keys leak, and then the signature is all that protects a merchant.
-func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.SignatureChange) (*proxy.Request, error) {
+// key, but keys leak, and then what an edit leaves wrong is all that protects a
+// merchant.
+func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer) (*proxy.Request, error) {
 	found, known := routeOf(r.Target)
 	if found.v2 {
-		return d.forgeV2(r, found, change)
+		return d.forgeV2(r, found)
 	}
 	facts := d.Request(r)
 	if !known || (facts.Operation != faults.Create && facts.Operation != faults.PayCode) {
@@ -44,7 +45,7 @@ func (d *Dialect) Forge(r *proxy.Request, _ *proxy.Answer, change faults.Signatu
 	if found.combined {
 		told = d.combinedFiction(facts.Parts, found.scene, who, body)
 	}
-	return d.delivery(to, told, change)
+	return d.delivery(to, told)
 }
 
 // fiction is the news that the payment succeeded.
@@ -69,8 +70,8 @@ func paidNews(who *account, plain []byte, now time.Time) news {
 		plain: plain, created: now, apiKey: who.APIv3Key}
 }
 
-// delivery signs the news and then spoils the signature as asked.
-func (d *Dialect) delivery(to string, told news, change faults.SignatureChange) (*proxy.Request, error) {
+// delivery signs the news.
+func (d *Dialect) delivery(to string, told news) (*proxy.Request, error) {
 	sealed, err := told.sealed(newNotificationID())
 	if err != nil {
 		return nil, err
@@ -81,11 +82,5 @@ func (d *Dialect) delivery(to string, told news, change faults.SignatureChange) 
 	}
 	now := d.clock.Now()
 	key := d.ring.notifying(0, now)
-	if err := signWith(&request.Header, key, strconv.FormatInt(now.Unix(), 10), sealed); err != nil {
-		return nil, err
-	}
-	if err := d.changeSignature(&request.Header, sealed, change); err != nil {
-		return nil, err
-	}
-	return request, nil
+	return request, signWith(&request.Header, key, strconv.FormatInt(now.Unix(), 10), sealed)
 }

@@ -14,6 +14,9 @@ func (d *Dialect) Refuse(r *proxy.Request, response faults.Response) (*proxy.Ans
 	if !known {
 		return d.merchantRefusal(r, response), nil
 	}
+	if response.TooMany {
+		response = faults.Response{Code: "FREQUENCY_LIMITED"}
+	}
 	if found.v2 {
 		return d.refuseV2(r, found, response), nil
 	}

@@ -264,7 +264,7 @@ func TestDialectV2_WhatCannotBeEdited(t *testing.T) {
 	edited, err := l.dialect.EditRequest(query.request, faults.Edit{Signature: faults.SignatureBroken})
 	require.NoError(t, err, "a signature alone")
 	require.Equal(t, "invalid", l.verdict2(edited.Body, ""))
-	_, err = l.dialect.Forge(query.request, query.answer, faults.SignatureBroken)
+	_, err = proxy.Forged(l.dialect, query.request, query.answer, faults.Edit{Signature: faults.SignatureBroken})
 	try("nothing to forge about", err)
 }
 
@@ -273,7 +273,7 @@ func TestDialectV2_ForgesMasksAndRefuses(t *testing.T) {
 		l := tapped(t, nil)
 		created := l.exchange2(unifiedPath, l.older(unified("order-0001", "JSAPI").with("sign_type", signType, "openid", "oSecretSecret")))
 		for change, verdict := range map[faults.SignatureChange]string{faults.SignatureMissing: "missing", faults.SignatureBroken: "invalid", faults.SignatureWrongKey: "invalid"} {
-			forged, err := l.dialect.Forge(created.request, created.answer, change)
+			forged, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: change})
 			require.NoError(t, err)
 			require.Equal(t, "/notify/wx", forged.Target)
 			require.Equal(t, verdict, l.verdict2(forged.Body, signType))
@@ -284,11 +284,11 @@ func TestDialectV2_ForgesMasksAndRefuses(t *testing.T) {
 			require.Equal(t, "captured", facts.State)
 			require.NotEqual(t, journal.SignatureValid, facts.Signature)
 		}
-		_, err := l.dialect.Forge(created.request, created.answer, faults.SignatureProbe)
+		_, err := proxy.Forged(l.dialect, created.request, created.answer, faults.Edit{Signature: faults.SignatureProbe})
 		require.ErrorIs(t, err, proxy.ErrCannotEdit)
 		shown := l.barcode()
 		scanned := l.exchange2(microPath, l.older(micro("order-0002", shown)))
-		forged, err := l.dialect.Forge(scanned.request, scanned.answer, faults.SignatureBroken)
+		forged, err := proxy.Forged(l.dialect, scanned.request, scanned.answer, faults.Edit{Signature: faults.SignatureBroken})
 		require.NoError(t, err)
 		require.Equal(t, "/notify/wx", forged.Target, "the last known address")
 

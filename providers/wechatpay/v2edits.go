@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/faults/proxy"
@@ -45,9 +46,28 @@ func answerEditsV2(operation faults.Operation) editsV2 {
 // editedV2 is a body after an edit; every byte that need not change stays. The
 // signature is of the given type, since answers do not name theirs.
 func (d *Dialect) editedV2(text []byte, edit faults.Edit, where editsV2, signType string) ([]byte, error) {
-	var err error
+	form, err := parseXML(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the XML: %w: %w", proxy.ErrCannotEdit, err)
+	}
+	owner := form.get("mch_id") // whoever it becomes
 	if edit.Reference != "" {
 		if text, err = replaced(text, "out_trade_no", string(edit.Reference)); err != nil {
+			return nil, err
+		}
+	}
+	if edit.Account != "" {
+		if text, err = changeAccountV2(text, edit.Account); err != nil {
+			return nil, err
+		}
+	}
+	if edit.State != "" {
+		if text, err = changeStateV2(text, edit.State, form); err != nil {
+			return nil, err
+		}
+	}
+	if edit.Field != nil {
+		if text, err = changeFieldV2(text, *edit.Field); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +76,56 @@ func (d *Dialect) editedV2(text []byte, edit faults.Edit, where editsV2, signTyp
 			return nil, err
 		}
 	}
-	return d.signAgainV2(text, edit.Signature, signType)
+	return d.signAgainV2(text, edit.Signature, signType, owner)
+}
+
+// changeAccountV2 makes a message one for another merchant or app. It stays
+// sealed with this merchant's key, as if one key served all of its accounts.
+func changeAccountV2(text []byte, change faults.AccountChange) ([]byte, error) {
+	switch change {
+	case faults.OtherAccount:
+		return replaced(text, "mch_id", otherAccount(change))
+	case faults.OtherApp:
+		return replaced(text, "appid", otherAccount(change))
+	default:
+		return nil, fmt.Errorf("%s: %w", change, proxy.ErrCannotEdit)
+	}
+}
+
+// changeStateV2 makes a query's answer lie about its trade_state, and a
+// notification, which has none, about its result_code.
+func changeStateV2(text []byte, change faults.StateChange, said document) ([]byte, error) {
+	if was := said.get("trade_state"); was != "" {
+		becomes, err := changedState(was, change)
+		if err != nil {
+			return nil, err
+		}
+		return replaced(text, "trade_state", becomes)
+	}
+	switch {
+	case change == faults.StateUnknown:
+		return replaced(text, "result_code", stateNobodyKnows)
+	case change == faults.PaidToUnpaid && said.get("result_code") == "SUCCESS":
+		return replaced(text, "result_code", "FAIL")
+	default:
+		return nil, fmt.Errorf("%s of %q: %w", change, said.get("result_code"), proxy.ErrCannotEdit)
+	}
+}
+
+// changeFieldV2 gives one element another text, or drops it.
+func changeFieldV2(text []byte, edit faults.FieldEdit) ([]byte, error) {
+	name := strings.Join(edit.Path, ".")
+	at, err := find(text, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case edit.Missing:
+		return surgery.Splice(text, at.from, at.to, ""), nil
+	case at.value == edit.Value:
+		return nil, fmt.Errorf("%s is %q already: %w", name, edit.Value, proxy.ErrCannotEdit)
+	default:
+		return replaced(text, name, edit.Value)
+	}
 }
 
 // changeFee corrupts an amount, or names another currency.
@@ -110,9 +179,9 @@ func replaced(text []byte, name, value string) ([]byte, error) {
 	return surgery.Splice(text, at.start, at.end, field{value: value, plain: !cdata}.content()), nil
 }
 
-// signAgainV2 changes a signature. v2 has neither timestamps nor serials nor
+// signAgainV2 changes a signature, made with the owner's key. v2 has neither timestamps nor serials nor
 // probes.
-func (d *Dialect) signAgainV2(text []byte, change faults.SignatureChange, signType string) ([]byte, error) {
+func (d *Dialect) signAgainV2(text []byte, change faults.SignatureChange, signType, owner string) ([]byte, error) {
 	if change == "" {
 		return text, nil
 	}
@@ -132,9 +201,9 @@ func (d *Dialect) signAgainV2(text []byte, change faults.SignatureChange, signTy
 	case faults.SignatureWrongKey:
 		return replaced(text, "sign", form.sign(keys.Hex(32), signType))
 	case faults.SignatureResigned:
-		who := d.ring.merchants[form.get("mch_id")]
+		who := d.ring.merchants[owner]
 		if who == nil || who.APIv2Key == "" || form.sign(who.APIv2Key, signType) == "" {
-			return nil, fmt.Errorf("sign for %q: %w", form.get("mch_id"), proxy.ErrCannotEdit)
+			return nil, fmt.Errorf("sign for %q: %w", owner, proxy.ErrCannotEdit)
 		}
 		return replaced(text, "sign", form.sign(who.APIv2Key, signType))
 	default:
@@ -177,9 +246,8 @@ func (d *Dialect) editAnswerV2(r *proxy.Request, a *proxy.Answer, found route, e
 	return edited, nil
 }
 
-// forgeV2 is the notification of v2 that the order was paid, right in every way
-// but its signature.
-func (d *Dialect) forgeV2(r *proxy.Request, found route, change faults.SignatureChange) (*proxy.Request, error) {
+// forgeV2 is the notification of v2 that the order was paid, right in every way.
+func (d *Dialect) forgeV2(r *proxy.Request, found route) (*proxy.Request, error) {
 	_, form := d.askedV2(r, found)
 	who := d.ring.merchants[form.get("mch_id")]
 	if who == nil || fee(form.get("total_fee")) == 0 ||
@@ -200,7 +268,7 @@ func (d *Dialect) forgeV2(r *proxy.Request, found route, change faults.Signature
 	if found.operation == faults.Create {
 		fiction.scene = sceneV2(form.get("trade_type"))
 	}
-	body, err := d.signAgainV2(noticeV2(fiction, keys.Letters(32)).encode(), change, fiction.v2)
+	body, err := d.signAgainV2(noticeV2(fiction, keys.Letters(32)).encode(), faults.SignatureResigned, fiction.v2, who.MchID)
 	if err != nil {
 		return nil, fmt.Errorf("forge a notification: %w", err)
 	}
