@@ -63,6 +63,7 @@ type Judgement struct {
 	Inconclusive  string // why, if nothing can be said
 	Breaches      []Breach
 	Mitigated     []Breach // would have been one, but the merchant made it good by itself
+	Misled        []Breach // would have been one, but a lie stands behind it that every demanded check agreed with
 }
 
 // Breach is one violation with its witness: the smallest set of records that
@@ -91,8 +92,12 @@ func (j Judgement) Outcome() Outcome {
 // breach adds a breach. References to records that were never made (the page
 // of an order of which the shopper was not told) are left out of the witness.
 func (j *Judgement) breach(clause string, money payment.Money, witness []journal.Ref, reason string, words ...any) {
+	j.Breaches = append(j.Breaches, breachOf(clause, money, witness, reason, words...))
+}
+
+func breachOf(clause string, money payment.Money, witness []journal.Ref, reason string, words ...any) Breach {
 	witness = slices.DeleteFunc(witness, func(ref journal.Ref) bool { return ref == journal.Ref{} })
-	j.Breaches = append(j.Breaches, Breach{Clause: clause, Money: money, Witness: witness, Reason: fmt.Sprintf(reason, words...)})
+	return Breach{Clause: clause, Money: money, Witness: witness, Reason: fmt.Sprintf(reason, words...)}
 }
 
 // Catalogue lists every invariant.
@@ -154,9 +159,11 @@ func (i Invariant) Check(t *Trial) (judgement Judgement) {
 // without drops what only evidence could show that there is not. An invariant that
 // is about nothing else is not applicable.
 func (i Invariant) without(judgement *Judgement, reason string, needs func(Clause) bool) {
-	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, func(breach Breach) bool {
+	unknowable := func(breach Breach) bool {
 		return slices.ContainsFunc(i.Clauses, func(c Clause) bool { return c.Name == breach.Clause && needs(c) })
-	})
+	}
+	judgement.Breaches = slices.DeleteFunc(judgement.Breaches, unknowable)
+	judgement.Misled = slices.DeleteFunc(judgement.Misled, unknowable)
 	if !slices.ContainsFunc(i.Clauses, func(c Clause) bool { return !needs(c) }) {
 		*judgement = Judgement{NotApplicable: reason}
 	}

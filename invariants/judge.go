@@ -143,6 +143,9 @@ func (j *judging) invariant(invariant Invariant) {
 		for _, breach := range judgement.Breaches {
 			j.found(invariant, trial, breach)
 		}
+		for _, breach := range judgement.Misled {
+			j.verdict.Misled = append(j.verdict.Misled, j.finding(invariant, trial, breach))
+		}
 		for _, breach := range judgement.Mitigated {
 			if !breach.Money.IsZero() {
 				j.verdict.Mitigated = append(j.verdict.Mitigated, j.finding(invariant, trial, breach))

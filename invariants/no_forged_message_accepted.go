@@ -41,7 +41,7 @@ func checkNoForgedMessageAccepted(t *Trial) Judgement {
 }
 
 // forgedFor returns what the merchant was given, if that was a message of a
-// provider whose signature does not hold.
+// provider whose signature does not hold, or one that was not for this merchant.
 func forgedFor(record journal.Record) (journal.Facts, bool) {
 	message := record.Message
 	given := message.Sent
@@ -50,7 +50,7 @@ func forgedFor(record journal.Record) (journal.Facts, bool) {
 	}
 	toMerchant := (message.Leg == faults.RequestLeg) == (message.Link.To() == "merchant")
 	arrived := message.Fate == journal.Passed || message.Fate == journal.Forged || message.Fate == journal.Replaced
-	bad := given.Signature == journal.SignatureInvalid || given.Signature == journal.SignatureMissing
+	bad := given.Signature == journal.SignatureInvalid || given.Signature == journal.SignatureMissing || message.Fate == journal.Forged
 	return given, toMerchant && arrived && bad
 }
 
@@ -68,7 +68,7 @@ func (t *Trial) believed(record journal.Record, facts journal.Facts) (Breach, bo
 			early := captured && order.paidBefore(capture.At) && record.At.Before(capture.At)
 			if booked && (!captured || early) {
 				return Breach{Clause: "payment", Money: facts.Amount, Witness: []journal.Ref{record.Ref(), entry.Ref()},
-					Reason: "a notification without a valid signature said " + string(facts.MerchantReference) +
+					Reason: "a notification that was not true, or not for this merchant, said " + string(facts.MerchantReference) +
 						" was paid; the merchant booked it, and the provider had captured nothing"}, true
 			}
 		}

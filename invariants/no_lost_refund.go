@@ -39,8 +39,8 @@ func checkNoLostRefund(t *Trial) Judgement {
 			booked[entry.RefundReference] = true
 			posting, did := moved[entry.RefundReference]
 			if payment.RefundState(entry.State) == payment.RefundDone && (!did || !same(posting.Posting.Amount, entry.Amount)) {
-				judgement.breach("done-is-done", entry.Amount, []journal.Ref{record.Ref()},
-					"the merchant calls refund %s of %s done; the provider's book does not have it so", entry.RefundReference, entry.Amount)
+				judgement.accuse(t.saidRefunded(*entry), breachOf("done-is-done", entry.Amount, []journal.Ref{record.Ref()},
+					"the merchant calls refund %s of %s done; the provider's book does not have it so", entry.RefundReference, entry.Amount))
 			}
 		}
 		checkRefundedOrder(order, &judgement)

@@ -26,8 +26,8 @@ func checkNoWrongAmount(t *Trial) Judgement {
 		if was && len(order.Captures) > 0 {
 			any = true
 			if wrong, is := order.paidWrongly(); is {
-				judgement.breach("capture-equals-total", distance(wrong.Amount, order.Total), []journal.Ref{wrong.Record, order.Placed, paid.Record},
-					"the order is for %s; it was treated as paid on a capture of %s", order.Total, wrong.Amount)
+				judgement.accuse(t.saidPaid(order, paid.At), breachOf("capture-equals-total", distance(wrong.Amount, order.Total), []journal.Ref{wrong.Record, order.Placed, paid.Record},
+					"the order is for %s; it was treated as paid on a capture of %s", order.Total, wrong.Amount))
 			}
 		}
 		for _, record := range order.Payments {

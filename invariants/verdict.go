@@ -35,7 +35,10 @@ type Verdict struct {
 	Sides    []Side    `json:"sides"`
 	Findings []Finding `json:"findings"`
 	// Mitigated would have been findings, had the merchant not made good by itself.
-	Mitigated    []Finding        `json:"mitigated,omitempty"`
+	Mitigated []Finding `json:"mitigated,omitempty"`
+	// Misled would have been findings, had the merchant not been told a lie that
+	// every check agreed with which its provider's documents demand.
+	Misled       []Finding        `json:"misled,omitempty"`
 	Invariants   []Summary        `json:"invariants"`
 	Expectations []Expected       `json:"expectations"`
 	Pins         PinAccount       `json:"pins"`

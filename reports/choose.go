@@ -31,7 +31,7 @@ type listed struct {
 	Provider payment.ProviderName
 	Total    payment.Money
 	Faults   []string
-	Outcome  string // violated, inconclusive, mitigated or held
+	Outcome  string // violated, inconclusive, misled, mitigated or held
 	Breaks   []string
 	Captured payment.Money
 	Kept     payment.Money
@@ -42,7 +42,7 @@ type listed struct {
 
 // rank orders outcomes, worst last.
 func (l listed) rank() int {
-	return slices.Index([]string{"held", "mitigated", "inconclusive", "violated"}, l.Outcome)
+	return slices.Index([]string{"held", "mitigated", "misled", "inconclusive", "violated"}, l.Outcome)
 }
 
 // Find is what the list's text filter looks at.
@@ -83,6 +83,8 @@ func (s *survey) outcome(trial faults.Trial) string {
 		return "violated"
 	case s.unresolved(trial):
 		return "inconclusive"
+	case s.misled(trial):
+		return "misled"
 	case s.mitigated(trial):
 		return "mitigated"
 	default:
@@ -152,10 +154,10 @@ func (s *survey) choose() ([]embedded, error) {
 }
 
 // candidates are the trials that findings name first, then all others that are
-// violated, then what is inconclusive or mitigated, then the sample.
+// violated, then what is inconclusive, misled or mitigated, then the sample.
 func (s *survey) candidates() []*invariants.Trial {
 	var witnesses []*invariants.Trial
-	var ranked [4][]*invariants.Trial // by rank
+	var ranked [5][]*invariants.Trial // by rank
 	named := map[faults.Trial]bool{}
 	for _, finding := range slices.Concat(s.verdict.OurFault, s.verdict.Findings) {
 		named[finding.Trial] = true
@@ -180,7 +182,7 @@ func (s *survey) candidates() []*invariants.Trial {
 		}
 	}
 	held := slices.Concat(sample, further)
-	return slices.Concat(witnesses, ranked[3], ranked[2], ranked[1], held[:min(heldTrials, len(held))])
+	return slices.Concat(witnesses, ranked[4], ranked[3], ranked[2], ranked[1], held[:min(heldTrials, len(held))])
 }
 
 // detail gathers what the picture of one trial shows, with all texts cleaned:
@@ -196,6 +198,10 @@ func (s *survey) detail(trial *invariants.Trial) detail {
 		for _, breach := range judgement.Breaches {
 			witness = append(witness, breach.Witness...)
 			d.Findings = append(d.Findings, proofOf("violated", said.invariant, breach))
+		}
+		for _, breach := range judgement.Misled {
+			witness = append(witness, breach.Witness...)
+			d.Findings = append(d.Findings, proofOf("misled", said.invariant, breach))
 		}
 		for _, breach := range judgement.Mitigated {
 			d.Findings = append(d.Findings, proofOf("mitigated", said.invariant, breach))

@@ -27,7 +27,8 @@ func Console(w io.Writer, v invariants.Verdict, style Style) error {
 	p.findings("payquake's own fault", v.OurFault)
 	p.findings("", v.Findings)
 	p.sides(v)
-	p.mitigated(v)
+	p.aside("mitigated by the merchant itself", v.Mitigated)
+	p.aside("misled: validly signed lies, which every demanded check agreed with", v.Misled)
 	p.money(v)
 	p.reasons(v)
 	p.expectations(v)
@@ -112,14 +113,14 @@ func (p *printer) findings(title string, findings []invariants.Finding) {
 	}
 }
 
-// mitigated shows what would have been findings, a line for each clause.
-func (p *printer) mitigated(v invariants.Verdict) {
-	if len(v.Mitigated) == 0 {
+// aside shows what would have been findings, a line for each clause.
+func (p *printer) aside(title string, findings []invariants.Finding) {
+	if len(findings) == 0 {
 		return
 	}
 	p.blank()
-	p.line(p.paint(strong, "mitigated by the merchant itself"))
-	for _, finding := range madeGood(v.Mitigated) {
+	p.line(p.paint(strong, title))
+	for _, finding := range byClause(findings) {
 		p.line(fmt.Sprintf("  %s  %s  in trial %s", Clean(finding.Invariant), finding.Money, company(finding)))
 	}
 }

@@ -87,7 +87,7 @@ func TestMadeGood_SumsByClause(t *testing.T) {
 	found := []invariants.Finding{{Invariant: "x", Clause: "a", Trials: []faults.Trial{"t1"}, Money: payment.Fen(5)},
 		{Invariant: "x", Clause: "b", Trials: []faults.Trial{"t2"}, Money: payment.Fen(1)},
 		{Invariant: "x", Clause: "a", Trials: []faults.Trial{"t3"}, Money: payment.Fen(7)}}
-	got := madeGood(found)
+	got := byClause(found)
 	if len(got) != 2 || got[0].Money != payment.Fen(12) || !slices.Equal(got[0].Trials, []faults.Trial{"t1", "t3"}) {
 		t.Errorf("got %+v", got)
 	}

@@ -30,6 +30,7 @@ type pageModel struct {
 	Findings         []invariants.Finding
 	OurFault         []invariants.Finding
 	Mitigated        []invariants.Finding
+	Misled           []invariants.Finding
 	AtFault          []share
 	Sides            sideBySide
 	Applied, Absent  []invariants.Summary // invariants
@@ -115,7 +116,7 @@ func percent(part, all int) string {
 // model fills in everything that the page shows.
 func (s *survey) model() (pageModel, error) {
 	v := s.verdict
-	model := pageModel{V: v, Gist: gist(v), Findings: v.Findings, OurFault: v.OurFault, Mitigated: madeGood(v.Mitigated), Reasons: reasons(v),
+	model := pageModel{V: v, Gist: gist(v), Findings: v.Findings, OurFault: v.OurFault, Mitigated: byClause(v.Mitigated), Misled: byClause(v.Misled), Reasons: reasons(v),
 		Incident: len(v.Findings) > 0}
 	model.Word, model.Tone = headline(v)
 	for _, sum := range v.Invariants {

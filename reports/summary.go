@@ -65,8 +65,11 @@ func summaryMoney(text *bytes.Buffer, v invariants.Verdict) {
 	for _, id := range sortedKeys(v.Money.AtFault) {
 		fmt.Fprintf(text, "| at fault: %s | %s |\n", markdown(id), v.Money.AtFault[id])
 	}
-	for _, finding := range madeGood(v.Mitigated) {
+	for _, finding := range byClause(v.Mitigated) {
 		fmt.Fprintf(text, "| mitigated by the merchant: %s | %s |\n", markdown(finding.Invariant), finding.Money)
+	}
+	for _, finding := range byClause(v.Misled) {
+		fmt.Fprintf(text, "| misled by a signed lie: %s | %s |\n", markdown(finding.Invariant), finding.Money)
 	}
 }
 

@@ -78,7 +78,7 @@ func (s *survey) moneyOf(finding invariants.Finding) payment.Money {
 func (s *survey) ask(invariant invariants.Invariant, trial *invariants.Trial) {
 	judgement := invariant.Check(trial)
 	outcome := judgement.Outcome()
-	if outcome == invariants.Violated || outcome == invariants.Inconclusive || len(judgement.Mitigated) > 0 {
+	if outcome == invariants.Violated || outcome == invariants.Inconclusive || len(judgement.Mitigated)+len(judgement.Misled) > 0 {
 		s.opinions[trial.ID] = append(s.opinions[trial.ID], opinion{invariant.ID, judgement})
 	}
 	if trial.Rerun { // a rerun confirms; it is counted nowhere
@@ -119,6 +119,11 @@ func (s *survey) mitigated(trial faults.Trial) bool {
 	})
 }
 
+// misled reports whether the merchant believed a lie in the trial.
+func (s *survey) misled(trial faults.Trial) bool {
+	return slices.ContainsFunc(s.opinions[trial], func(said opinion) bool { return len(said.judgement.Misled) > 0 })
+}
+
 // unresolved reports whether something about the trial stayed inconclusive.
 func (s *survey) unresolved(trial faults.Trial) bool {
 	return slices.ContainsFunc(s.opinions[trial], func(said opinion) bool {
@@ -137,9 +142,10 @@ func concerned(findings []invariants.Finding) int {
 	return len(trials)
 }
 
-// madeGood makes one line of what the merchant made good by itself under each
-// clause, with all its trials and their money: how it came to that is no news.
-func madeGood(findings []invariants.Finding) []invariants.Finding {
+// byClause makes one line of what is no finding (what the merchant made good by
+// itself, or where it was misled) under each clause, with all its trials and their
+// money: how it came to that is no news.
+func byClause(findings []invariants.Finding) []invariants.Finding {
 	var grouped []invariants.Finding
 	index := map[string]int{}
 	for _, finding := range findings {

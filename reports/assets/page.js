@@ -166,7 +166,7 @@
     dialog.replaceChildren();
     if (!source) return onlyListed(id);
     const trial = JSON.parse(source.textContent);
-    const tone = ["violated", "inconclusive", "mitigated"].find((t) => (trial.findings || []).some((f) => f.tone === t)) || "held";
+    const tone = ["violated", "inconclusive", "misled", "mitigated"].find((t) => (trial.findings || []).some((f) => f.tone === t)) || "held";
     const header = make(dialog, "header", { class: tone });
     make(header, "h2", { id: "trial-title" }, id);
     make(header, "span", { class: "word" }, tone);
