@@ -178,7 +178,7 @@ func behaviours() []Definition {
 }
 
 func processFaults() []Definition {
-	return []Definition{merchantCrash(), merchantRestart(), providerDown()}
+	return []Definition{merchantCrash(), merchantRestart(), providerDown(), keyRotation()}
 }
 
 func shoppers() []Definition {

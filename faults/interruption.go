@@ -37,6 +37,7 @@ const (
 	Killed  Manner = "killed"  // kill -9
 	Stopped Manner = "stopped" // asked to end, in an orderly way
 	Refused Manner = "refused" // it lives on, but connections to it are refused
+	Rotated Manner = "rotated" // it signs with its next certificate from now on
 )
 
 // Moment is when the process stops, seen from the triggering message.

@@ -71,27 +71,43 @@ func (s *Session) interrupt(pin faults.Pin) error {
 	}
 	wanted := process.Interrupt()
 	if wanted.Role == "" {
-		wanted.Role = pin.At.Link.To()
+		wanted.Role = partner(pin.At.Link)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), outageLimit+wanted.Down)
 	defer cancel()
-	stop := func() error { return s.env.Stop(ctx, wanted.Role, wanted.Manner) }
-	start := func() error {
-		if err := s.env.Start(ctx, wanted.Role); err != nil {
-			return err
-		}
-		return s.awaitMerchant(ctx)
-	}
-	if wanted.Manner == faults.Refused {
-		stop = func() error { return s.env.Gateway().Refuse(ctx, wanted.Role, true) }
-		start = func() error { return s.env.Gateway().Refuse(ctx, wanted.Role, false) }
-	}
-	if err := stop(); err != nil {
+	begin, end := s.interruption(ctx, wanted)
+	if err := begin(); err != nil {
 		return err
 	}
 	confirmed := s.env.Gateway().Confirm(ctx, pin)
 	waited := s.setting.Clock.Wait(ctx, wanted.Down)
-	return errors.Join(confirmed, waited, start()) // what was stopped is started, whatever else happened
+	return errors.Join(confirmed, waited, end()) // what was stopped is started, whatever else happened
+}
+
+// partner is who is not the merchant on a link.
+func partner(link faults.Link) string {
+	if link.To() == "merchant" {
+		return link.From()
+	}
+	return link.To()
+}
+
+// interruption is how a process is interrupted, and how that ends.
+func (s *Session) interruption(ctx context.Context, wanted faults.Interruption) (begin, end func() error) {
+	gateway := s.env.Gateway()
+	switch wanted.Manner {
+	case faults.Refused:
+		return func() error { return gateway.Refuse(ctx, wanted.Role, true) }, func() error { return gateway.Refuse(ctx, wanted.Role, false) }
+	case faults.Rotated:
+		return func() error { return gateway.Relay(wanted.Role).Rotate(ctx) }, func() error { return nil }
+	default:
+		return func() error { return s.env.Stop(ctx, wanted.Role, wanted.Manner) }, func() error {
+			if err := s.env.Start(ctx, wanted.Role); err != nil {
+				return err
+			}
+			return s.awaitMerchant(ctx)
+		}
+	}
 }
 
 // isSound reports whether nothing is down, and why the session is broken, if

@@ -60,8 +60,12 @@ func statusOf(answer journal.Record) string {
 
 // rightAmount reports whether a notification speaks of an amount that the
 // shopper confirmed, or, where that is not known, that the merchant asked for. What
-// a merchant must answer to a wrong one is its choice.
+// a merchant must answer to a wrong one is its choice. UnionPay's news of a refund
+// names only what went back.
 func (t *Trial) rightAmount(facts journal.Facts) bool {
+	if facts.Operation == faults.NotifyRefund && facts.Amount.IsZero() {
+		return !more(facts.Refunded, t.Total())
+	}
 	if t.evidence.Header.Capabilities.Watched {
 		return same(facts.Amount, t.Total())
 	}

@@ -39,6 +39,9 @@ func (c *Checkout) receive(w http.ResponseWriter, r *http.Request, provider Prov
 	if err := provider.Verify(r.Context(), r.Header, c.policy.VerifiedBody(body)); err != nil && !c.policy.TrustUnverified(err) {
 		return fmt.Errorf("verify notification: %w: %w", errForged, err)
 	}
+	if c.policy.RefusesCertificate(provider.Name(), r.Header, body) {
+		return fmt.Errorf("verify notification: signed with a certificate that is not held: %w", errForged)
+	}
 	// The provider may hang up after its own limit; what it told us counts.
 	ctx := context.WithoutCancel(r.Context())
 	if gap := c.policy.AcknowledgeFirst(); gap > 0 {

@@ -1,6 +1,7 @@
 package merchant
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/payquake/payquake/payment"
@@ -49,6 +50,10 @@ type Policy struct {
 	// TrustUnverified decides whether a notification is believed although its
 	// signature does not verify. Otherwise anyone can pay with a letter.
 	TrustUnverified func(reason error) bool
+	// RefusesCertificate decides whether a verified notification is refused because
+	// of the certificate that it is signed with. Otherwise than never, the day on
+	// which a provider changes its certificate is the last on which it is heard.
+	RefusesCertificate func(provider payment.ProviderName, header http.Header, body []byte) bool
 	// TakesOtherAnswer decides whether an answer about another payment than the
 	// one that was asked for is booked on that other one. Otherwise a provider
 	// that mixes up its answers pays orders nobody paid.
@@ -94,20 +99,21 @@ type Policy struct {
 // DefaultPolicy decides everything rightly.
 func DefaultPolicy() Policy {
 	return Policy{
-		ChargeAgain:      func(payment.MerchantReference) bool { return false },
-		DeclineUndecided: func(payment.Method) bool { return false },
-		AsksByItself:     func(payment.Method) bool { return true },
-		CloseUnasked:     func() bool { return false },
-		BookLate:         func() bool { return true },
-		RetryRefundAs:    func(used payment.RefundReference) payment.RefundReference { return used },
-		AmountMatches:    func(due, captured payment.Money) bool { return due == captured },
-		ReturnSecond:     func() bool { return true },
-		CountRefunded:    func(done, _ payment.Money) payment.Money { return done },
-		ReleaseForRepeat: func(string, string, bool) (string, bool) { return "", false },
-		CheckOutside:     func() time.Duration { return 0 },
-		TrustUnverified:  func(error) bool { return false },
-		TakesOtherAnswer: func(payment.MerchantReference, payment.MerchantReference) bool { return false },
-		AcknowledgeFirst: func() time.Duration { return 0 },
+		ChargeAgain:        func(payment.MerchantReference) bool { return false },
+		DeclineUndecided:   func(payment.Method) bool { return false },
+		AsksByItself:       func(payment.Method) bool { return true },
+		CloseUnasked:       func() bool { return false },
+		BookLate:           func() bool { return true },
+		RetryRefundAs:      func(used payment.RefundReference) payment.RefundReference { return used },
+		AmountMatches:      func(due, captured payment.Money) bool { return due == captured },
+		ReturnSecond:       func() bool { return true },
+		CountRefunded:      func(done, _ payment.Money) payment.Money { return done },
+		ReleaseForRepeat:   func(string, string, bool) (string, bool) { return "", false },
+		CheckOutside:       func() time.Duration { return 0 },
+		TrustUnverified:    func(error) bool { return false },
+		RefusesCertificate: func(payment.ProviderName, http.Header, []byte) bool { return false },
+		TakesOtherAnswer:   func(payment.MerchantReference, payment.MerchantReference) bool { return false },
+		AcknowledgeFirst:   func() time.Duration { return 0 },
 
 		Ask:                func(due payment.Money) payment.Money { return due },
 		VerifiedBody:       func(body []byte) []byte { return body },

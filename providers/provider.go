@@ -47,6 +47,17 @@ type Provider interface {
 	Close() error
 }
 
+// Rotator is a provider that can change the certificate it signs with.
+type Rotator interface {
+	// Rotate publishes the next certificate and signs with it from now on. After
+	// the last one comes the first again, which is still published. It fails if
+	// merchants know the provider by something that does not rotate.
+	Rotate() error
+}
+
+// ErrNoRotation says that there is no further certificate to sign with.
+var ErrNoRotation = errors.New("the provider has no further certificate")
+
 // Part is how a provider plays in one trial.
 type Part struct {
 	Trial   faults.Trial  `json:"trial"`

@@ -180,13 +180,14 @@ func TestCompile_SuiteFitsItsTime(t *testing.T) {
 		if batch.Disturbs {
 			disturbing++
 			alone += len(batch.Trials)
-			require.Len(t, batch.Trials, 7)
+			require.LessOrEqual(t, len(batch.Trials), 7)
+			require.GreaterOrEqual(t, len(batch.Trials), 6)
 		} else {
 			shared += len(batch.Trials)
 		}
 	}
 	require.Equal(t, 1, len(plan.Batches)-disturbing)
-	require.Equal(t, 10, disturbing)
+	require.Equal(t, 11, disturbing)
 	require.Equal(t, 800, shared)
 	require.Equal(t, 70, alone)
 }

@@ -214,6 +214,10 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 		if f.When == faults.AfterAcknowledging && (!isNotification(at.Operation) || at.Leg != faults.AnswerLeg) {
 			return "after-acknowledging is for the answer to a notification", string(at.Operation)
 		}
+	case *faults.KeyRotation:
+		if !provider.Rotates {
+			return fmt.Sprintf("%s is not known to merchants by a certificate that could change", at.Link), string(at.Link)
+		}
 	case *faults.ProviderDown:
 		if !is || string(provider.Name) != at.Link.To() {
 			return "it goes down for calls to a provider, on a link that leads there", string(at.Link)

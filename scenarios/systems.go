@@ -57,6 +57,8 @@ type Provider struct {
 	// Signatures are the ways in which the provider's own signatures can be
 	// spoiled, RequestSignatures those of its merchants' calls.
 	Signatures, RequestSignatures []faults.SignatureChange
+	// Rotates: merchants know the provider by certificates, which it changes.
+	Rotates bool
 	// Foreign is what tells a message for somebody else from one for the merchant.
 	Foreign []faults.AccountChange
 }
@@ -125,7 +127,7 @@ func alipay() Provider {
 }
 
 func unionPay() Provider {
-	return Provider{Name: "unionpay", NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true, LateRefunds: true,
+	return Provider{Name: "unionpay", Rotates: true, NotifiesBarcodes: true, ConfirmsBarcodes: true, ConfirmsNotifications: true, LateRefunds: true,
 		TellsFailures:  []payment.Method{payment.MethodBarcode},
 		Methods:        []payment.Method{payment.MethodCode, payment.MethodApp, payment.MethodWeb, payment.MethodBarcode},
 		Unsigned:       []payment.Method{payment.MethodWeb},

@@ -31,6 +31,7 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 			continue
 		}
 		provider.Methods, provider.Combines = m.Providers[at].Methods, false
+		provider.Rotates = provider.Rotates || (provider.Name == "wechatpay" && m.Providers[at].Mode == "certificate")
 		if m.Watched() { // how a payment is begun is for others to choose
 			provider.Methods, provider.Quiet, provider.Unsigned = []payment.Method{payment.MethodCode}, nil, nil
 		}

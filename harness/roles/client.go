@@ -172,6 +172,11 @@ func (c *Client) Hurry(ctx context.Context, trials []faults.Trial) error {
 	return c.call(ctx, http.MethodPost, "/hurry", trials, nil)
 }
 
+// Rotate has a provider sign with its next certificate.
+func (c *Client) Rotate(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/rotate", nothing{}, nil)
+}
+
 // Scanned tells the gateway what a trial's shopper holds in hand.
 func (c *Client) Scanned(ctx context.Context, scan proxy.Scan) error {
 	return c.call(ctx, http.MethodPost, "/scanned", scan, nil)

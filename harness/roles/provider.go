@@ -102,6 +102,13 @@ func (p *Provider) openControl() error {
 		p.provider.Heal(trials)
 		return nothing{}, nil
 	})
+	handle(mux, "POST /rotate", func(context.Context, nothing) (nothing, error) {
+		rotates, can := p.provider.(providers.Rotator)
+		if !can {
+			return nothing{}, providers.ErrNoRotation
+		}
+		return nothing{}, rotates.Rotate()
+	})
 	handle(mux, "POST /hurry", func(ctx context.Context, trials []faults.Trial) (nothing, error) {
 		return nothing{}, p.provider.Hurry(ctx, trials)
 	})

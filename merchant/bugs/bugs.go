@@ -36,7 +36,7 @@ func All() []Bug {
 		notificationRace(), amountUnchecked(), fenYuanMixedUp(), floatYuan(), signatureUnchecked(), signatureOfReserialisedBody(),
 		trustsBrowserReturn(), acknowledgesBeforePersisting(), closesWithoutAsking(), ignoresLatePayment(), keepsSecondPayment(),
 		movesBackwards(), unknownOrderDropped(), anyRefundIsFullRefund(), refundAcceptedIsDone(), refundsWithoutLock(),
-		dedupesByMessageID(), answerOfAnotherOrder(), twoTransactions(), newParametersOnRetry(), currencyIgnored(),
+		dedupesByMessageID(), answerOfAnotherOrder(), certificateForEver(), twoTransactions(), newParametersOnRetry(), currencyIgnored(),
 	}
 }
 

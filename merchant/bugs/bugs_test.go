@@ -230,6 +230,16 @@ var exposuresOfOldMistakes = map[string]func(t *testing.T, bug *bugs.Bug) bool{
 		const came = `{"id":"1","amount":100, "a<b":true}`
 		return string(policy.VerifiedBody([]byte(came))) != came
 	},
+	"certificate-for-ever": func(_ *testing.T, bug *bugs.Bug) bool {
+		policy := merchant.DefaultPolicy()
+		if bug != nil {
+			bug.Apply(&policy)
+		}
+		refuses := func(certificate string) bool {
+			return policy.RefusesCertificate("unionpay", http.Header{}, []byte("signPubKeyCert="+certificate))
+		}
+		return refuses("old") || refuses("old") || refuses("new")
+	},
 	"trusts-browser-return": func(t *testing.T, bug *bugs.Bug) bool {
 		s := open(t, bug, &scripted.Provider{}, scripted.Patient())
 		s.start("p1", payment.MethodCode)

@@ -27,7 +27,8 @@ func (p *Provider) AppResult(tn string, forged bool) (string, error) {
 	case !succeeded && !forged:
 		return "", fmt.Errorf("app result of %q, which is not paid: %w", tn, providers.ErrNotPayable)
 	}
-	pair := p.ring.leaf.pair
+	own := p.ring.current()
+	pair := own.pair
 	if forged {
 		key, err := keys.GenerateFast()
 		if err != nil {
@@ -37,7 +38,7 @@ func (p *Provider) AppResult(tn string, forged bool) (string, error) {
 			return "", fmt.Errorf("make a key that nobody knows: %w", err)
 		}
 	}
-	data := "pay_result=success&tn=" + tn + "&cert_id=" + p.ring.leaf.parsed.SerialNumber.String()
+	data := "pay_result=success&tn=" + tn + "&cert_id=" + own.parsed.SerialNumber.String()
 	sign, err := keys.Sign(pair, digest(data))
 	if err != nil {
 		return "", fmt.Errorf("sign an app result: %w", err)

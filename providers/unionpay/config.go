@@ -53,6 +53,9 @@ type Platform struct {
 	// Leaf signs; it is the signPubKeyCert of every answer, there with CRLF.
 	Leaf string   `json:"leaf"`
 	Key  keys.Key `json:"key"` // of Leaf
+	// Reserve are further certificates of the provider's, which sign when it
+	// rotates to them.
+	Reserve []Certified `json:"reserve,omitempty"`
 	// Expired is an earlier certificate of the same key that has run out. Faults
 	// show it; without one, no message can be signed too long ago.
 	Expired string `json:"expired,omitempty"`
@@ -60,6 +63,15 @@ type Platform struct {
 	// decrypt them: its private key is thrown away when it is made.
 	Encrypt string `json:"encrypt,omitempty"`
 }
+
+// Certified is a certificate, in PEM, and its key.
+type Certified struct {
+	Certificate string   `json:"certificate"`
+	Key         keys.Key `json:"key"`
+}
+
+// reserve is how many certificates a run can rotate to.
+const reserve = 2
 
 // MerchantCredentials is what a merchant is given to configure its client.
 type MerchantCredentials struct {

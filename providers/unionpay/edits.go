@@ -215,6 +215,9 @@ func (d *Dialect) platformSigns(t *text, change faults.SignatureChange) error {
 	if err != nil {
 		return err
 	}
+	if own, is := d.ring.named(values["signPubKeyCert"]); is && change == faults.SignatureResigned {
+		who = own // whichever the provider signs with now
+	}
 	if who.pem != values["signPubKeyCert"] {
 		if err := t.set("signPubKeyCert", who.pem); err != nil {
 			return err

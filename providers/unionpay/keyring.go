@@ -5,10 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/payquake/payquake/providers"
 	"github.com/payquake/payquake/providers/keys"
 )
 
@@ -16,7 +19,9 @@ import (
 type keyring struct {
 	config    Config
 	merchants map[string]*account
-	leaf      identity
+	leaf      identity   // the first certificate that signed
+	reserve   []identity // those it can rotate to
+	rotations atomic.Int32
 	roots     *x509.CertPool
 	middles   *x509.CertPool
 }
@@ -39,20 +44,19 @@ type identity struct {
 func newKeyring(config Config) (*keyring, error) {
 	ring := &keyring{config: config, merchants: map[string]*account{}, roots: x509.NewCertPool(), middles: x509.NewCertPool()}
 	platform := config.Platform
-	pair, err := platform.Key.Signer()
-	if err != nil {
-		return nil, fmt.Errorf("%w: the platform's key: %w", ErrBadConfig, err)
-	}
-	parsed, key, err := keys.CertificateKey(platform.Leaf)
-	if err != nil || !key.Equal(pair.Key()) {
-		return nil, fmt.Errorf("%w: the platform's leaf is not of its key", ErrBadConfig)
-	}
-	ring.leaf = identity{pem: onWire(platform.Leaf), parsed: parsed, pair: pair}
 	if !ring.roots.AppendCertsFromPEM([]byte(platform.Root)) || !ring.middles.AppendCertsFromPEM([]byte(platform.Middle)) {
 		return nil, fmt.Errorf("%w: the platform's chain is no certificate", ErrBadConfig)
 	}
-	if err := ring.chained(parsed, parsed.NotBefore); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadConfig, err)
+	var err error
+	if ring.leaf, err = ring.signing(Certified{platform.Leaf, platform.Key}); err != nil {
+		return nil, err
+	}
+	for _, further := range platform.Reserve {
+		own, err := ring.signing(further)
+		if err != nil {
+			return nil, err
+		}
+		ring.reserve = append(ring.reserve, own)
 	}
 	for _, merchant := range config.Merchants {
 		if err := ring.add(merchant); err != nil {
@@ -60,6 +64,40 @@ func newKeyring(config Config) (*keyring, error) {
 		}
 	}
 	return ring, nil
+}
+
+// signing prepares a certificate of the provider's to sign with.
+func (r *keyring) signing(own Certified) (identity, error) {
+	pair, err := own.Key.Signer()
+	if err != nil {
+		return identity{}, fmt.Errorf("%w: the platform's key: %w", ErrBadConfig, err)
+	}
+	parsed, key, err := keys.CertificateKey(own.Certificate)
+	if err != nil || !key.Equal(pair.Key()) {
+		return identity{}, fmt.Errorf("%w: the platform's leaf is not of its key", ErrBadConfig)
+	}
+	if err := r.chained(parsed, parsed.NotBefore); err != nil {
+		return identity{}, fmt.Errorf("%w: %w", ErrBadConfig, err)
+	}
+	return identity{pem: onWire(own.Certificate), parsed: parsed, pair: pair}, nil
+}
+
+// current is the certificate that signs now.
+func (r *keyring) current() identity {
+	if turn := int(r.rotations.Load()) % (len(r.reserve) + 1); turn > 0 {
+		return r.reserve[turn-1]
+	}
+	return r.leaf
+}
+
+// Rotate implements providers.Rotator. What signs is in every message, and
+// proves itself by its chain.
+func (p *Provider) Rotate() error {
+	if len(p.ring.reserve) == 0 {
+		return providers.ErrNoRotation
+	}
+	p.ring.rotations.Add(1)
+	return nil
 }
 
 // largestSerial is the first serial that a client which reads it as a float
@@ -104,14 +142,26 @@ func (r *keyring) chained(leaf *x509.Certificate, at time.Time) error {
 	return nil
 }
 
-// trusted reads a signPubKeyCert and checks it. The leaf that signs nearly
-// every message is known already, and only its dates are looked at.
-func (r *keyring) trusted(text string, at time.Time) (*x509.Certificate, *rsa.PublicKey, error) {
+// named finds one of the provider's own signing certificates by its text.
+func (r *keyring) named(text string) (identity, bool) {
 	if text == r.leaf.pem {
-		if at.Before(r.leaf.parsed.NotBefore) || at.After(r.leaf.parsed.NotAfter) {
-			return r.leaf.parsed, nil, fmt.Errorf("%w: it is not valid now", errUntrusted)
+		return r.leaf, true
+	}
+	at := slices.IndexFunc(r.reserve, func(own identity) bool { return own.pem == text })
+	if at < 0 {
+		return identity{}, false
+	}
+	return r.reserve[at], true
+}
+
+// trusted reads a signPubKeyCert and checks it. Of the leaves that sign nearly
+// every message, which are known already, only the dates are looked at.
+func (r *keyring) trusted(text string, at time.Time) (*x509.Certificate, *rsa.PublicKey, error) {
+	if own, known := r.named(text); known {
+		if at.Before(own.parsed.NotBefore) || at.After(own.parsed.NotAfter) {
+			return own.parsed, nil, fmt.Errorf("%w: it is not valid now", errUntrusted)
 		}
-		return r.leaf.parsed, r.leaf.pair.Key(), nil
+		return own.parsed, own.pair.Key(), nil
 	}
 	parsed, key, err := keys.CertificateKey(text)
 	if err != nil {

@@ -49,19 +49,18 @@ func (k Keys) Platform() (Platform, error) {
 	if err != nil {
 		return Platform{}, err
 	}
-	key, err := k.platformKey()
-	if err != nil {
-		return Platform{}, err
+	signing := make([]Certified, 1+reserve)
+	for i := range signing {
+		if signing[i], err = k.leaf(middle); err != nil {
+			return Platform{}, err
+		}
 	}
+	key := signing[0].Key
 	pair, err := key.Signer()
 	if err != nil {
 		return Platform{}, err
 	}
 	name, now := leafName(), k.Clock.Now()
-	leaf, err := issue(wish{name: name, key: pair.Public(), from: now.Add(-certificateSlack)}, middle)
-	if err != nil {
-		return Platform{}, err
-	}
 	expired, err := issue(wish{name: name, key: pair.Public(), from: now.Add(-certificateLife - certificateSlack)}, middle)
 	if err != nil {
 		return Platform{}, err
@@ -74,8 +73,25 @@ func (k Keys) Platform() (Platform, error) {
 	if err != nil {
 		return Platform{}, err
 	}
-	return Platform{Root: root.text, Middle: middle.text, Leaf: leaf.text, Key: key, Expired: expired.text,
-		Encrypt: encrypt.text}, nil
+	return Platform{Root: root.text, Middle: middle.text, Leaf: signing[0].Certificate, Key: key, Reserve: signing[1:],
+		Expired: expired.text, Encrypt: encrypt.text}, nil
+}
+
+// leaf makes a certificate to sign with.
+func (k Keys) leaf(by *certified) (Certified, error) {
+	key, err := k.platformKey()
+	if err != nil {
+		return Certified{}, err
+	}
+	pair, err := key.Signer()
+	if err != nil {
+		return Certified{}, err
+	}
+	made, err := issue(wish{name: leafName(), key: pair.Public(), from: k.Clock.Now().Add(-certificateSlack)}, by)
+	if err != nil {
+		return Certified{}, err
+	}
+	return Certified{Certificate: made.text, Key: key}, nil
 }
 
 // platformKey makes a key of the kind that was chosen.

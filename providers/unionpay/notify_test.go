@@ -3,6 +3,7 @@ package unionpay
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,6 +39,29 @@ func TestNotification_OnTheWire(t *testing.T) {
 	require.NotContains(t, told, "origRespCode")
 	told["from"] = "unionpay"
 	require.False(t, b.believes(told), "who merges the query into the form cannot verify (§9)")
+}
+
+// A run has the provider rotate: from then on it signs with another certificate of
+// its chain, which proves itself; the edits of a message keep it.
+func TestRotate(t *testing.T) {
+	l := tapped(t, nil)
+	seen := map[string]bool{}
+	for turn := range 4 {
+		if turn > 0 {
+			require.NoError(t, l.provider.Rotate())
+		}
+		created := l.exchange(back, l.order("07", fmt.Sprintf("order000%d", turn)))
+		l.pay(created)
+		told := l.deliveries(turn + 1)[turn]
+		values := decoded(t, told)
+		require.True(t, l.believes(values))
+		require.Equal(t, turn == 3, seen[values["signPubKeyCert"]], "the first comes again after the last")
+		seen[values["signPubKeyCert"]] = true
+		require.Equal(t, journal.SignatureValid, l.dialect.Request(told).Signature)
+		edited, err := l.dialect.EditRequest(told, faults.Edit{Amount: faults.AmountPlusOne, Signature: faults.SignatureResigned})
+		require.NoError(t, err)
+		require.Equal(t, values["signPubKeyCert"], decoded(t, edited)["signPubKeyCert"])
+	}
 }
 
 // Five deliveries, after 0, 1, 2 and 4 minutes or after 1, 2, 4 and 5 (§9).

@@ -84,7 +84,7 @@ func (r *keyring) sign(v fields) error {
 		}
 	}
 	v["signMethod"] = byCertificate
-	return r.leaf.sign(v)
+	return r.current().sign(v)
 }
 
 // sign puts the identity's certificate and signature into the values.

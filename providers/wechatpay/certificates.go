@@ -3,6 +3,7 @@ package wechatpay
 import (
 	"time"
 
+	"github.com/payquake/payquake/providers"
 	"github.com/payquake/payquake/providers/keys"
 )
 
@@ -23,15 +24,21 @@ type resource struct {
 	Nonce          string `json:"nonce"`
 }
 
+// Rotate implements providers.Rotator.
+func (p *Provider) Rotate() error {
+	if p.ring.config.Mode != CertificateMode || len(p.ring.reserve) == 0 {
+		return providers.ErrNoRotation
+	}
+	p.ring.rotations.Add(1)
+	return nil
+}
+
 // certificates lists what is valid, oldest first. A merchant that knows only
 // the public key has none to fetch (§2.4).
 func (p *Provider) certificates(c call) (reply, *failure) {
 	now := p.ports.Clock.Now()
 	var listed []sealedCertificate
-	for _, each := range p.ring.certified {
-		if !valid(each.certificate, now) {
-			continue
-		}
+	for _, each := range p.ring.published(now) {
 		nonce := keys.Letters(nonceLength)
 		sealed, err := seal(c.account.APIv3Key, nonce, "certificate", []byte(each.certificate.PEM))
 		if err != nil {

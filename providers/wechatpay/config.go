@@ -68,7 +68,13 @@ type Platform struct {
 	PublicKeyID  string                `json:"publicKeyID,omitempty"`
 	PublicKey    *keys.Key             `json:"publicKey,omitempty"`
 	Certificates []PlatformCertificate `json:"certificates,omitempty"`
+	// Reserve are certificates that nobody knows of until the provider rotates to
+	// them.
+	Reserve []PlatformCertificate `json:"reserve,omitempty"`
 }
+
+// reserve is how many certificates a run can rotate to.
+const reserve = 2
 
 // PlatformCertificate is one of several when keys rotate. It is published, and
 // signs, from Effective on; the newest effective one signs, and the earlier

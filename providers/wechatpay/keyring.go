@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/payquake/payquake/providers/keys"
@@ -18,6 +20,8 @@ type keyring struct {
 	merchants map[string]*account
 	public    *identity // nil: the platform has no public key
 	certified []datedIdentity
+	reserve   []datedIdentity
+	rotations atomic.Int32
 }
 
 // account is a merchant with its parsed key.
@@ -52,15 +56,12 @@ func newKeyring(config Config) (*keyring, error) {
 		}
 		ring.public = &identity{serial: platform.PublicKeyID, pair: pair}
 	}
-	for _, certificate := range config.Platform.Certificates {
-		pair, err := certificate.Key.Signer()
-		if err != nil {
-			return nil, fmt.Errorf("%w: platform certificate %s: %w", ErrBadConfig, certificate.Serial, err)
-		}
-		if _, key, err := keys.CertificateKey(certificate.PEM); err != nil || !key.Equal(pair.Key()) {
-			return nil, fmt.Errorf("%w: platform certificate %s is not of its key", ErrBadConfig, certificate.Serial)
-		}
-		ring.certified = append(ring.certified, datedIdentity{identity{certificate.Serial, pair}, certificate})
+	var err error
+	if ring.certified, err = dated(config.Platform.Certificates); err != nil {
+		return nil, err
+	}
+	if ring.reserve, err = dated(config.Platform.Reserve); err != nil {
+		return nil, err
 	}
 	switch {
 	case config.Mode == PublicKeyMode && ring.public == nil:
@@ -76,6 +77,29 @@ func newKeyring(config Config) (*keyring, error) {
 		}
 	}
 	return ring, nil
+}
+
+// dated prepares certificates with their keys.
+func dated(certificates []PlatformCertificate) ([]datedIdentity, error) {
+	var made []datedIdentity
+	for _, certificate := range certificates {
+		pair, err := certificate.Key.Signer()
+		if err != nil {
+			return nil, fmt.Errorf("%w: platform certificate %s: %w", ErrBadConfig, certificate.Serial, err)
+		}
+		if _, key, err := keys.CertificateKey(certificate.PEM); err != nil || !key.Equal(pair.Key()) {
+			return nil, fmt.Errorf("%w: platform certificate %s is not of its key", ErrBadConfig, certificate.Serial)
+		}
+		made = append(made, datedIdentity{identity{certificate.Serial, pair}, certificate})
+	}
+	return made, nil
+}
+
+// published are the certificates that merchants can fetch: those in their time,
+// oldest first, and those that were rotated to.
+func (r *keyring) published(now time.Time) []datedIdentity {
+	listed := slices.DeleteFunc(slices.Clone(r.certified), func(d datedIdentity) bool { return !valid(d.certificate, now) })
+	return append(listed, r.reserve[:min(int(r.rotations.Load()), len(r.reserve))]...)
 }
 
 // add checks a merchant account and parses its key.
@@ -103,9 +127,12 @@ func (r *keyring) add(merchant Merchant) error {
 	return nil
 }
 
-// certificate is the newest effective platform certificate, nil if there is
-// none.
+// certificate is the one that was rotated to last, or the newest effective
+// platform certificate; nil if there is none.
 func (r *keyring) certificate(now time.Time) *identity {
+	if turn := int(r.rotations.Load()) % (len(r.reserve) + 1); turn > 0 {
+		return &r.reserve[turn-1].identity
+	}
 	var newest *datedIdentity
 	for i, candidate := range r.certified {
 		begun := valid(candidate.certificate, now)
@@ -169,9 +196,9 @@ func (r *keyring) named(serial string) *identity {
 	if r.public != nil && r.public.serial == serial {
 		return r.public
 	}
-	for i := range r.certified {
-		if r.certified[i].serial == serial {
-			return &r.certified[i].identity
+	for _, certificate := range slices.Concat(r.certified, r.reserve) {
+		if certificate.serial == serial {
+			return &certificate.identity
 		}
 	}
 	return nil

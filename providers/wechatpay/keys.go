@@ -45,6 +45,12 @@ func (k Keys) Platform(publicKey, certificate bool) (Platform, error) {
 			return Platform{}, err
 		}
 		platform.Certificates = []PlatformCertificate{made}
+		for range reserve {
+			if made, err = k.Certificate(k.Clock.Now().Add(-certificateSlack)); err != nil {
+				return Platform{}, err
+			}
+			platform.Reserve = append(platform.Reserve, made)
+		}
 	}
 	return platform, nil
 }

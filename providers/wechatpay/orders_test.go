@@ -310,6 +310,28 @@ func TestCertificates_Rotation(t *testing.T) {
 	}
 }
 
+// A run has the provider rotate: the new certificate is published when it signs,
+// the old ones stay, and after the last one comes the first again.
+func TestRotate(t *testing.T) {
+	config, err := NewRun(RunSettings{Mode: CertificateMode})
+	require.NoError(t, err)
+	dialect, err := NewDialect(config)
+	require.NoError(t, err)
+	b := open(t, func(c *Config) { *c = config })
+	serials := []string{config.Platform.Certificates[0].Serial, config.Platform.Reserve[0].Serial, config.Platform.Reserve[1].Serial}
+	for turn, listed := range []int{1, 2, 3, 3, 3} {
+		if turn > 0 {
+			require.NoError(t, b.provider.Rotate())
+		}
+		got := b.call("GET", "/v3/certificates", "")
+		require.Equal(t, serials[turn%3], got.header.Get("Wechatpay-Serial"))
+		require.Equal(t, listed, strings.Count(string(got.raw), `"serial_no"`))
+		require.NotNil(t, dialect.ring.named(serials[turn%3]), "the gateway knows it")
+	}
+	public := open(t, nil)
+	require.ErrorIs(t, public.provider.Rotate(), providers.ErrNoRotation)
+}
+
 // Which key answers, while a merchant migrates (protocol wechatpay §2.5).
 func TestKeyring_AnswersWithTheKeyAskedFor(t *testing.T) {
 	config, err := NewRun(RunSettings{Migrating: true})
