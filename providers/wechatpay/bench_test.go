@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,7 +158,7 @@ func platformKey(t testing.TB, config Config, serial string) *rsa.PublicKey {
 		require.NoError(t, err)
 		return key
 	}
-	for _, each := range config.Platform.Certificates {
+	for _, each := range slices.Concat(config.Platform.Certificates, config.Platform.Reserve) {
 		if each.Serial == serial {
 			_, key, err := keys.CertificateKey(each.PEM)
 			require.NoError(t, err)
