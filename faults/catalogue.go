@@ -112,6 +112,7 @@ const (
 	TextSetting     SettingType = "text"
 	FlagSetting     SettingType = "flag"
 	AddressSetting  SettingType = "address"
+	LinkSetting     SettingType = "link"
 )
 
 // ErrUnknownFault is wrapped with the name that no catalogue entry has.
@@ -166,7 +167,7 @@ func Encode(fault Fault) (json.RawMessage, error) {
 }
 
 func messageFaults() []Definition {
-	return []Definition{noop(), latency(), slowDrip(), lostRequest(), lostAnswer(), reset(), slowClose(), truncatedBody(), malformedBody(),
+	return []Definition{noop(), latency(), slowDrip(), lostRequest(), lostAnswer(), reset(), slowClose(), bandwidth(), blackHole(), down(), truncatedBody(), malformedBody(),
 		errorStatus(), rateLimited(), duplicate(), hold(), barrier(), staleReplay(), amount(), crossWired(), statusFlip(), field(),
 		foreignMerchant(), signature(), forgedNotification()}
 }
@@ -178,7 +179,7 @@ func behaviours() []Definition {
 }
 
 func processFaults() []Definition {
-	return []Definition{merchantCrash(), merchantRestart(), providerDown(), keyRotation()}
+	return []Definition{merchantCrash(), merchantRestart(), providerDown(), databaseDown(), keyRotation()}
 }
 
 func shoppers() []Definition {

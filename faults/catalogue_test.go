@@ -162,6 +162,8 @@ func someOf(setting faults.Setting) []any {
 		return []any{true}
 	case faults.AddressSetting:
 		return []any{"merchant->wechatpay query#2 answer"}
+	case faults.LinkSetting:
+		return []any{"merchant->database"}
 	case faults.WordSetting:
 		values := make([]any, 0, len(setting.Words))
 		for _, word := range setting.Words {

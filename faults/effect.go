@@ -27,6 +27,8 @@ type Effect struct {
 	Stale   bool      // give the caller an earlier answer instead, or send an earlier request after it
 	Drip    int       // pass it on at so many bytes a second; 0: at once
 
+	Stream *StreamEffect // harm a link of bytes until this message is answered
+
 	Forge *Forgery // send a notification that no provider sent, after this message passed
 }
 

@@ -11,6 +11,7 @@ type Interruption struct {
 	Role   string // "merchant", or a provider's name
 	Manner Manner
 	Moment Moment
+	Commit StreamPlace // of AtCommit
 	// Down is how long the process stays away once it is down.
 	Down time.Duration
 	// KeepBack holds redeliveries and query answers of the trial back until
@@ -48,4 +49,6 @@ type Moment string
 const (
 	BeforeMessage Moment = "before"
 	AfterMessage  Moment = "after"
+	// AtCommit: when the answer to a commit comes by, which is lost with the process.
+	AtCommit Moment = "commit"
 )

@@ -13,6 +13,7 @@ type Latency struct {
 	Delay        Duration     `json:"delay,omitempty"`        // the middle of the distribution; 200ms if unset
 	Jitter       Duration     `json:"jitter,omitempty"`       // its spread
 	Distribution Distribution `json:"distribution,omitempty"` // fixed if unset
+	StreamPlace
 }
 
 // Distribution says how Latency spreads around its delay.
@@ -32,11 +33,11 @@ func latency() Definition {
 	return Definition{Name: "latency", Kind: OnMessage, Class: Legal,
 		Experience: "The message arrives late; if later than the merchant's own timeout, the merchant does not know whether it was acted on.",
 		Example:    "{fault: latency, at: merchant->provider create answer, delay: 300ms, jitter: 100ms, distribution: normal}",
-		Settings: []Setting{
+		Settings: append([]Setting{
 			{Name: "delay", Type: DurationSetting, Meaning: "the middle of the distribution (200ms)"},
 			{Name: "jitter", Type: DurationSetting, Meaning: "its spread (0s)"},
 			{Name: "distribution", Type: WordSetting, Words: []string{"fixed", "uniform", "normal", "log-normal"}, Meaning: "how delays spread (fixed)"},
-		},
+		}, streamSettings()...),
 		New: func() Fault { return &Latency{} }}
 }
 
@@ -44,16 +45,19 @@ func latency() Definition {
 func (f *Latency) Check() error {
 	switch f.Distribution {
 	case "", Fixed, Uniform, Normal, LogNormal:
-		return nil
+		return f.check()
 	default:
 		return fmt.Errorf("distribution %q is none of fixed, uniform, normal, log-normal", f.Distribution)
 	}
 }
 
+// CheckPlace refuses a link of bytes with an answer.
+func (f *Latency) CheckPlace(_ Operation, leg Leg) error { return f.checkLeg(leg) }
+
 // Draw implements Drawer: the plan holds one fixed delay.
 func (f *Latency) Draw(random *rand.Rand) Fault {
 	if f.Distribution == "" || f.Distribution == Fixed {
-		return &Latency{Delay: max(f.middle(), Duration(time.Millisecond)), Distribution: Fixed}
+		return &Latency{Delay: max(f.middle(), Duration(time.Millisecond)), Distribution: Fixed, StreamPlace: f.StreamPlace}
 	}
 	delay, jitter := float64(f.middle()), float64(f.Jitter)
 	switch f.Distribution {
@@ -67,11 +71,17 @@ func (f *Latency) Draw(random *rand.Rand) Fault {
 	// What is drawn from the far end of a wide distribution is cut: no caller waits
 	// for an hour.
 	whole := time.Duration(min(max(delay, 0), float64(time.Hour))).Truncate(time.Millisecond)
-	return &Latency{Delay: Duration(max(whole, time.Millisecond)), Distribution: Fixed}
+	return &Latency{Delay: Duration(max(whole, time.Millisecond)), Distribution: Fixed, StreamPlace: f.StreamPlace}
 }
 
 // Bite implements MessageFault.
-func (f *Latency) Bite(effect *Effect) { effect.Delay += f.middle().Std() }
+func (f *Latency) Bite(effect *Effect) {
+	if f.Link != "" {
+		effect.Stream = &StreamEffect{StreamPlace: f.StreamPlace, Harm: StreamDelay, Delay: f.middle().Std()}
+		return
+	}
+	effect.Delay += f.middle().Std()
+}
 
 func (f *Latency) middle() Duration {
 	if f.Delay == 0 {

@@ -54,7 +54,10 @@ func (c *Checkout) receive(w http.ResponseWriter, r *http.Request, provider Prov
 		}()
 		return nil
 	}
-	return c.bookNotice(ctx, provider, body)
+	if err := c.bookNotice(ctx, provider, body); err != nil && !c.policy.AcknowledgesFailure(err) {
+		return err
+	}
+	return nil
 }
 
 // bookNotice books what a notification says. Of several parts, those that were

@@ -61,6 +61,10 @@ type Policy struct {
 	// AcknowledgeFirst is how long after its acknowledgement a notification is
 	// booked, 0 meaning before. Otherwise a crash in between loses it for good.
 	AcknowledgeFirst func() time.Duration
+	// AcknowledgesFailure decides whether a notification that could not be booked is
+	// acknowledged all the same. Otherwise than never, the provider takes the shop's
+	// word that it knows.
+	AcknowledgesFailure func(failure error) bool
 	// ChangesWhilePaying decides whether a basket may change although a payment of
 	// it was begun. Otherwise a small basket is paid and a big one is sent.
 	ChangesWhilePaying func() bool
@@ -99,21 +103,22 @@ type Policy struct {
 // DefaultPolicy decides everything rightly.
 func DefaultPolicy() Policy {
 	return Policy{
-		ChargeAgain:        func(payment.MerchantReference) bool { return false },
-		DeclineUndecided:   func(payment.Method) bool { return false },
-		AsksByItself:       func(payment.Method) bool { return true },
-		CloseUnasked:       func() bool { return false },
-		BookLate:           func() bool { return true },
-		RetryRefundAs:      func(used payment.RefundReference) payment.RefundReference { return used },
-		AmountMatches:      func(due, captured payment.Money) bool { return due == captured },
-		ReturnSecond:       func() bool { return true },
-		CountRefunded:      func(done, _ payment.Money) payment.Money { return done },
-		ReleaseForRepeat:   func(string, string, bool) (string, bool) { return "", false },
-		CheckOutside:       func() time.Duration { return 0 },
-		TrustUnverified:    func(error) bool { return false },
-		RefusesCertificate: func(payment.ProviderName, http.Header, []byte) bool { return false },
-		TakesOtherAnswer:   func(payment.MerchantReference, payment.MerchantReference) bool { return false },
-		AcknowledgeFirst:   func() time.Duration { return 0 },
+		ChargeAgain:         func(payment.MerchantReference) bool { return false },
+		DeclineUndecided:    func(payment.Method) bool { return false },
+		AsksByItself:        func(payment.Method) bool { return true },
+		CloseUnasked:        func() bool { return false },
+		BookLate:            func() bool { return true },
+		RetryRefundAs:       func(used payment.RefundReference) payment.RefundReference { return used },
+		AmountMatches:       func(due, captured payment.Money) bool { return due == captured },
+		ReturnSecond:        func() bool { return true },
+		CountRefunded:       func(done, _ payment.Money) payment.Money { return done },
+		ReleaseForRepeat:    func(string, string, bool) (string, bool) { return "", false },
+		CheckOutside:        func() time.Duration { return 0 },
+		TrustUnverified:     func(error) bool { return false },
+		RefusesCertificate:  func(payment.ProviderName, http.Header, []byte) bool { return false },
+		TakesOtherAnswer:    func(payment.MerchantReference, payment.MerchantReference) bool { return false },
+		AcknowledgeFirst:    func() time.Duration { return 0 },
+		AcknowledgesFailure: func(error) bool { return false },
 
 		Ask:                func(due payment.Money) payment.Money { return due },
 		VerifiedBody:       func(body []byte) []byte { return body },

@@ -2,9 +2,8 @@ package merchant_test
 
 import (
 	"context"
-	"net"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -13,65 +12,37 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/payquake/payquake/internal/postgres"
 	"github.com/payquake/payquake/merchant"
 	"github.com/payquake/payquake/merchant/internal/scripted"
 	"github.com/payquake/payquake/payment"
 )
 
-// postgres is the URL of a PostgreSQL to test with: the one named by
-// PAYQUAKE_TEST_POSTGRES, or a cluster of this test's own.
-func postgres(t *testing.T) string {
+// database is the URL of a PostgreSQL to test with: the one named by
+// PAYQUAKE_TEST_POSTGRES, or a server of this test's own.
+func database(t *testing.T) string {
 	t.Helper()
 	if url := os.Getenv("PAYQUAKE_TEST_POSTGRES"); url != "" {
 		return url
 	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 {
-		t.Skip("no PostgreSQL: PAYQUAKE_TEST_POSTGRES is not set and /usr/lib/postgresql is empty")
+	url, stop, err := postgres.Start()
+	if errors.Is(err, postgres.ErrNone) {
+		t.Skipf("PAYQUAKE_TEST_POSTGRES is not set, and %v", err)
 	}
-	if os.Getuid() != 0 {
-		t.Skip("a PostgreSQL of the test's own is started as user postgres, which needs root")
-	}
-	return ownCluster(t, filepath.Dir(found[len(found)-1]))
-}
-
-func ownCluster(t *testing.T, binaries string) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "payquake-postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(folder); err != nil {
+		if err := stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	if output, err := exec.Command("chown", "postgres", folder).CombinedOutput(); err != nil {
-		t.Skipf("no user postgres: %s", output)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	as := func(command string) {
-		t.Helper()
-		if output, err := exec.Command("su", "postgres", "-c", command).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", command, err, output)
-		}
-	}
-	as(binaries + "/initdb -A trust -N -D " + folder + "/data")
-	as(binaries + "/pg_ctl -w -D " + folder + "/data -l " + folder + "/log -o '-h 127.0.0.1 -k " + folder + " -p " + port + "' start")
-	t.Cleanup(func() { as(binaries + "/pg_ctl -w -m immediate -D " + folder + "/data stop") })
-	return "postgres://postgres@127.0.0.1:" + port + "/postgres?sslmode=disable"
+	return url
 }
 
 // TestPostgres runs one order's life with everything at once.
 func TestPostgres(t *testing.T) {
-	url := postgres(t)
+	url := database(t)
 	provider := &scripted.Provider{}
 	provider.Next("start", scripted.Step{Lost: true})
 	provider.Next("refund", scripted.Step{Lost: true})

@@ -153,7 +153,7 @@ func (s *Session) Run(scenario string) {
 	if err != nil {
 		s.t.Fatalf("payquake: %v", err)
 	}
-	fitting, systems, left, err := setup.Fit(read, s.setting.Topology.Merchant.Described)
+	fitting, systems, left, err := setup.Fit(read, s.setting.Topology.Merchant.Described, s.setting.Topology.Merchant.Database)
 	for _, why := range left {
 		s.t.Log("payquake: left out: " + why)
 	}

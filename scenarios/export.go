@@ -168,7 +168,7 @@ func settingsIn(name string, settings json.RawMessage) []string {
 		written := string(value)
 		if json.Unmarshal(value, &text) == nil {
 			written = text // of a word or a duration
-			if s.Type == faults.TextSetting || s.Type == faults.AddressSetting {
+			if s.Type == faults.TextSetting || s.Type == faults.AddressSetting || s.Type == faults.LinkSetting {
 				written = quoted(text)
 			}
 		}

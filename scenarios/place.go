@@ -182,6 +182,9 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 	if _, needs := fault.(interface{ NeedsBody() }); needs && systems.bodiless(at) {
 		return "the " + string(at.Leg) + " of " + string(at.Operation) + " has no body", string(at.Operation)
 	}
+	if stream := streamOf(fault); stream != "" && !slices.Contains(systems.Streams, stream) {
+		return fmt.Sprintf("there is no link of bytes %s; there is %s", stream, orNone(systems.Streams)), string(at.Link)
+	}
 	provider, is := systems.provider(systems.providerOn(at.Link))
 	switch f := fault.(type) {
 	case *faults.ErrorStatus:
@@ -224,6 +227,21 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 		}
 	}
 	return "", ""
+}
+
+// streamOf is the link of bytes that a fault is done to; "" if it is none.
+func streamOf(fault faults.Fault) faults.Link {
+	if streams, is := fault.(interface{ OnStream() faults.Link }); is {
+		return streams.OnStream()
+	}
+	return ""
+}
+
+func orNone(links []faults.Link) string {
+	if len(links) == 0 {
+		return "none in this run"
+	}
+	return document.Joined(links)
 }
 
 // unfitSignature says why a message's signature cannot be spoiled so.

@@ -37,6 +37,9 @@ func selfReliant(pin faults.Pin) bool {
 	if err != nil {
 		return false
 	}
+	if at, is := fault.(interface{ SureToBegin() bool }); is && !at.SureToBegin() {
+		return false
+	}
 	switch f := fault.(type) {
 	case *faults.HoldBack:
 		return f.Until == ""
@@ -55,11 +58,12 @@ func selfReliant(pin faults.Pin) bool {
 	}
 }
 
-// stops reports whether the pin interrupts a process: it disturbs the batch
-// itself and is not kept from firing by that.
+// stops reports whether the pin interrupts a process, or what others use too: it
+// disturbs the batch itself and is not kept from firing by that.
 func stops(pin faults.Pin) bool {
 	definition, _ := faults.Lookup(pin.Fault)
-	return definition.Kind == faults.OnProcess
+	fault, err := pin.Decode()
+	return definition.Kind == faults.OnProcess || (err == nil && streamOf(fault) != "")
 }
 
 // harmless reports whether a trial goes on after the fault as if nothing had

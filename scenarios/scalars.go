@@ -18,6 +18,7 @@ const (
 	percentPattern = `^(100|[0-9]{1,2}(\.[0-9]{1,2})?)%$`
 	amountPattern  = `^[0-9]{1,8}(\.[0-9]{1,2})?$`
 	addressPattern = `^[a-z]+->[a-z]+ +[a-z-]+(#([1-9][0-9]*(-[1-9][0-9]*)?|\*))?( +(request|answer))?$`
+	linkPattern    = `^[a-z]+->[a-z0-9-]+$`
 	paymentPattern = `^[a-z]+(#([1-9][0-9]*|\*))?$`
 	timePattern    = `^([0-9]+(\.[0-9]+)?(ms|s|m|h|us|µs|ns))+$|^0$`
 )

@@ -120,6 +120,8 @@ func (w schemaWriter) setting(s faults.Setting) schema {
 		return schema{"enum": s.Words}
 	case faults.AddressSetting:
 		return w.typeOf(field{sort: addressField})
+	case faults.LinkSetting:
+		return schema{"type": "string", "pattern": linkPattern}
 	default:
 		return w.typeOf(field{sort: textField})
 	}

@@ -13,6 +13,8 @@ import (
 type Systems struct {
 	Providers []Provider
 	Links     []Link
+	// Streams are links of bytes that are not known as messages.
+	Streams []faults.Link
 	// Stranger: the merchant's habits are not known, such as whether it closes what
 	// it gives up; what it sends by itself may come, and is required of no pin.
 	Stranger bool
@@ -81,7 +83,7 @@ type Half struct {
 // providers. Operations that belong to no trial, such as certificate
 // downloads, are left out: nothing can be pinned to them.
 func DefaultSystems() Systems {
-	systems := Systems{Links: []Link{
+	systems := Systems{Streams: []faults.Link{"merchant->database"}, Links: []Link{
 		{Name: "shopper->merchant", Operations: []faults.Operation{faults.Place, faults.Start, faults.ReadOrder, faults.AskRefund,
 			faults.CancelOrder, faults.ChangeOrder, faults.ReturnPage}, Bodiless: []Half{{faults.ReadOrder, faults.RequestLeg},
 			{faults.ReturnPage, faults.RequestLeg}, {faults.CancelOrder, faults.RequestLeg}}},

@@ -75,6 +75,47 @@ func (s Scenario) Within(systems Systems) (narrowed Scenario, left []string, err
 	return narrowed, left, nil
 }
 
+// WithoutStreams is the scenario for a merchant whose database is no server, so
+// that there is no link to harm: of a suite whole scenarios are left out, which are
+// named in left. It fails when the scenario itself needs such a link.
+func (s Scenario) WithoutStreams() (narrowed Scenario, left []string, err error) {
+	if link := s.stream(); link != "" {
+		return Scenario{}, nil, fmt.Errorf("%s harms the link %s, which this run does not have: give the reference merchant a database server with --merchant-database, or describe a merchant with a service of that name", s.Name, link)
+	}
+	narrowed = s
+	narrowed.Suite = nil
+	for _, member := range s.Suite {
+		if _, _, err := member.WithoutStreams(); err != nil {
+			left = append(left, err.Error())
+			continue
+		}
+		narrowed.Suite = append(narrowed.Suite, member)
+	}
+	return narrowed, left, nil
+}
+
+// stream is a link of bytes that the scenario's own faults are done to; "" if
+// there is none.
+func (s Scenario) stream() faults.Link {
+	for _, line := range s.Faults {
+		for _, member := range line.members() {
+			for _, settings := range append(slices.Clone(member.Settings), nil)[:max(1, len(member.Settings))] {
+				if fault, err := faults.Decode(member.Fault, settings); err == nil && streamOf(fault) != "" {
+					return streamOf(fault)
+				}
+			}
+		}
+	}
+	for _, trial := range s.Trials {
+		for _, pin := range trial.Pins {
+			if fault, err := pin.Decode(); err == nil && streamOf(fault) != "" {
+				return streamOf(fault)
+			}
+		}
+	}
+	return ""
+}
+
 // providers are those that the scenario asks for, or all.
 func (s Scenario) providers(systems Systems) []payment.ProviderName {
 	if len(s.Scale.Providers) > 0 {

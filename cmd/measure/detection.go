@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/postgres"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/merchant/bugs"
@@ -68,14 +70,15 @@ func (m measuring) detection(environment, scenario string) error {
 Each known mistake of `+"`merchant/bugs`"+`, switched on, against `+"`payquake run %s`"+` in the %s
 environment with seed 1. Under each provider stands how many of its trials broke the
 promised invariant; a dash means that the mistake costs nothing there, for the reason below
-the table. *Again* is what the first line of the finding did, run as printed. Made by
-`+"`make detection`"+`.
+the table. *First* is the place of the first such trial in the order in which the plan has
+them, of all. *Again* is what the first line of the finding did, run as printed. A bug
+whose own scenario harms a database is given a PostgreSQL. Made by `+"`make detection`"+`.
 
 | bug | promised invariant |`, scenario, environment)
 	for _, provider := range names {
 		fmt.Fprintf(&table, " %s |", provider.Name)
 	}
-	table.WriteString(" also violated | again |\n| --- | --- |" + strings.Repeat(" ---: |", len(names)) + " --- | --- |\n")
+	table.WriteString(" first | also violated | again |\n| --- | --- |" + strings.Repeat(" ---: |", len(names)) + " ---: | --- | --- |\n")
 	rows, err := m.rows(results, environment, scenario)
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ the table. *Again* is what the first line of the finding did, run as printed. Ma
 				escaped += one(found == 0)
 			}
 		}
-		fmt.Fprintf(&table, " %s | %s |\n", strings.Join(rows[i].others, ", "), rows[i].again)
+		fmt.Fprintf(&table, " %d of %d | %s | %s |\n", rows[i].first, rows[i].all, strings.Join(rows[i].others, ", "), rows[i].again)
 		escaped += one(rows[i].again == "no" || !rows[i].found)
 	}
 	if notes.Len() > 0 {
@@ -122,13 +125,28 @@ func one(yes bool) int {
 const atOnce = 2
 
 // rows runs the scenario once per bug.
-func (m measuring) rows(results, environment, scenario string) ([]row, error) {
+func (m measuring) rows(results, environment, scenario string) (_ []row, err error) {
 	rows := make([]row, len(bugs.All()))
+	server, stop, err := postgres.Start()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, bug := range bugs.All() {
 		group.Go(func() error {
-			result, err := m.run(filepath.Join(results, bug.Name), scenario, "--environment", environment, "--merchant-bug", bug.Name)
+			arguments := []string{scenario, "--environment", environment, "--merchant-bug", bug.Name}
+			own, err := scenarios.Load("bugs/"+bug.Name, scenarios.DefaultSystems())
+			if err != nil {
+				return fmt.Errorf("bug %s: %w", bug.Name, err)
+			}
+			database := ""
+			if _, _, needs := own.WithoutStreams(); needs != nil {
+				database = " --merchant-database '" + server + "'"
+				arguments = append(arguments, "--merchant-database", server)
+			}
+			result, err := m.run(filepath.Join(results, bug.Name), arguments...)
 			if err != nil {
 				return fmt.Errorf("bug %s: %w", bug.Name, err)
 			}
@@ -137,7 +155,7 @@ func (m measuring) rows(results, environment, scenario string) ([]row, error) {
 			}
 			rows[i].again = "–"
 			if rows[i].found {
-				rows[i].again = m.again(rows[i].repeat, filepath.Join(results, bug.Name))
+				rows[i].again = m.again(rows[i].repeat, filepath.Join(results, bug.Name), database)
 			}
 			fmt.Fprintf(os.Stderr, "%s: found %s (exit %d), again: %s\n", bug.Name, yes(rows[i].found), result.code, rows[i].again)
 			return nil
@@ -150,6 +168,8 @@ func (m measuring) rows(results, environment, scenario string) ([]row, error) {
 type row struct {
 	found  bool
 	trials map[payment.ProviderName]int // with the promised finding
+	first  int                          // place of the first of them in the plan, from 1
+	all    int
 	others []string
 	repeat string
 	again  string
@@ -161,6 +181,7 @@ func judgeRow(bug bugs.Bug, result ran) (row, error) {
 	if err != nil {
 		return r, err
 	}
+	r.all = plan.Count()
 	for _, finding := range result.verdict.Findings {
 		if !strings.Contains(bug.Invariant, finding.Invariant) {
 			if name := "`" + finding.Invariant + "`"; !slices.Contains(r.others, name) {
@@ -172,6 +193,9 @@ func judgeRow(bug bugs.Bug, result ran) (row, error) {
 			if trial, _, known := plan.Find(id); known {
 				r.trials[trial.Provider]++
 				r.found = result.code == 1
+				if at := placeOf(plan, id); r.first == 0 || at < r.first {
+					r.first = at
+				}
 			}
 		}
 		if r.repeat == "" || finding.Alone == invariants.Confirmed {
@@ -181,9 +205,23 @@ func judgeRow(bug bugs.Bug, result ran) (row, error) {
 	return r, nil
 }
 
+// placeOf is how many trials of a plan come up to one, itself included.
+func placeOf(plan scenarios.Plan, id faults.Trial) int {
+	at := 0
+	for _, batch := range plan.Batches {
+		for _, trial := range batch.Trials {
+			at++
+			if trial.ID == id {
+				return at
+			}
+		}
+	}
+	return at
+}
+
 // again runs the command as printed; only the folder for results is another.
-func (m measuring) again(repeat, results string) string {
-	command := exec.CommandContext(m.ctx, "/bin/sh", "-c", repeat+" --results "+filepath.Join(results, "again"))
+func (m measuring) again(repeat, results, database string) string {
+	command := exec.CommandContext(m.ctx, "/bin/sh", "-c", repeat+" --results "+filepath.Join(results, "again")+database)
 	said, _ := command.CombinedOutput() // found again is exit code 1
 	found := regexp.MustCompile(`was violated again, in run (\d+)`).FindSubmatch(said)
 	if found == nil || command.ProcessState.ExitCode() != 1 {

@@ -32,7 +32,6 @@ type conducting struct {
 	bug         string
 	tracing     string
 	keys        string
-	database    string
 	results     string
 	watchFor    time.Duration
 }

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/payquake/payquake/faults"
+	"github.com/payquake/payquake/internal/postgres"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/merchant/bugs"
 	"github.com/payquake/payquake/payment"
@@ -47,7 +49,7 @@ func TestSuite_HoldsInContainers(t *testing.T) {
 		require.Equal(t, invariants.Held, side.Outcome, "%+v", side)
 		held[side.Scenario]++
 	}
-	require.Len(t, held, 12)
+	require.Len(t, held, 13)
 	for scenario, providers := range held {
 		require.Equal(t, 3, providers, "%s holds with every provider", scenario)
 	}
@@ -83,7 +85,8 @@ func TestBug_IsFoundByItsScenario(t *testing.T) {
 	for _, bug := range bugs.All() {
 		t.Run(bug.Name, func(t *testing.T) {
 			t.Parallel()
-			result := payquake(t, "run", "bugs/"+bug.Name, "--merchant-bug", bug.Name, "--environment", "local")
+			arguments := append([]string{"run", "bugs/" + bug.Name, "--environment", "local"}, database(t, "bugs/"+bug.Name)...)
+			result := payquake(t, append(slices.Clone(arguments), "--merchant-bug", bug.Name)...)
 			require.Equal(t, 1, result.code, "%s\n%s", result.out, result.err)
 			promised := slices.IndexFunc(result.verdict.Findings, func(f invariants.Finding) bool {
 				return strings.Contains(bug.Invariant, f.Invariant)
@@ -96,10 +99,40 @@ func TestBug_IsFoundByItsScenario(t *testing.T) {
 				}
 				require.True(t, foundThrough(t, result, bug, provider.Name), "%s is not found through %s:\n%s", bug.Name, provider.Name, result.out)
 			}
-			correct := conclusive(t, t.TempDir(), "run", "bugs/"+bug.Name, "--environment", "local")
+			correct := conclusive(t, t.TempDir(), arguments...)
 			require.Equal(t, 0, correct.code, "the correct merchant is accused:\n%s", correct.out)
 		})
 	}
+}
+
+// database are the arguments that give the merchant a database server, for a
+// scenario that needs one.
+func database(t *testing.T, scenario string) []string {
+	t.Helper()
+	loaded, err := scenarios.Load(scenario, scenarios.DefaultSystems())
+	require.NoError(t, err)
+	if _, _, err := loaded.WithoutStreams(); err == nil {
+		return nil
+	}
+	url, stop, err := postgres.Start()
+	if errors.Is(err, postgres.ErrNone) && os.Getenv("PAYQUAKE_REQUIRE_TOOLS") != "1" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	return []string{"--merchant-database", url}
+}
+
+// TestDatabase_FailsUnderTheCorrectMerchant: a real PostgreSQL is cut off and gone,
+// also between a commit and its answer, and no payment is lost.
+func TestDatabase_FailsUnderTheCorrectMerchant(t *testing.T) {
+	scenario, err := filepath.Abs("testdata/database.yaml")
+	require.NoError(t, err)
+	result := conclusive(t, t.TempDir(), append([]string{"run", scenario, "--environment", "local"}, database(t, scenario)...)...)
+	require.Equal(t, 0, result.code, "%s\n%s", result.out, result.err)
+	without := payquake(t, "run", "failing-database", "--environment", "local")
+	require.Equal(t, 5, without.code)
+	require.Contains(t, without.err, "--merchant-database")
 }
 
 // foundThrough reports whether a trial that pays with the provider broke the

@@ -18,6 +18,8 @@ type subject struct {
 	path      string
 	reference bool
 	described *manifest.Manifest // after load; nil for the reference merchant
+	// database is the URL of the reference merchant's, if it is a server.
+	database string
 }
 
 func (s *subject) define(command *cobra.Command) {
@@ -51,7 +53,7 @@ func (s *subject) load() error {
 // fit leaves of a scenario what is possible with this merchant, and tells what is
 // not.
 func (s *subject) fit(scenario scenarios.Scenario) (scenarios.Scenario, scenarios.Systems, error) {
-	fitting, systems, left, err := setup.Fit(scenario, s.described)
+	fitting, systems, left, err := setup.Fit(scenario, s.described, s.database)
 	for _, why := range left {
 		fmt.Fprintln(os.Stderr, "left out: "+why)
 	}

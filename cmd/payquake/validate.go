@@ -82,7 +82,7 @@ func meaningOf(merchant *subject) (validated, error) {
 	if err != nil {
 		return said, err
 	}
-	fitting, systems, left, err := setup.Fit(suite, described)
+	fitting, systems, left, err := setup.Fit(suite, described, "")
 	if err != nil {
 		return said, err
 	}

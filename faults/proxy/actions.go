@@ -25,6 +25,8 @@ type legActions struct {
 	barrier string // the name of the barrier to pass, if any
 	gate    *armed // its pin
 	earlier earlier
+	// disturbances are what the request's pins do to streams at the moment.
+	disturbances []disturbance
 }
 
 // requestOutcome is what became of a request before it was sent: it was lost,
@@ -187,7 +189,7 @@ func (a *legActions) firePlain() {
 		e := p.effect
 		changes := e.Edit != nil || e.Damage != nil || e.Respond != nil || e.Lose != "" || e.Cut != nil
 		waits := e.Delay > 0 || e.Hold != nil || e.Barrier != nil
-		sends := e.Forge != nil || e.Stale
+		sends := e.Forge != nil || e.Stale || e.Stream != nil
 		if p.interruption == nil && !changes && !waits && !sends {
 			a.fire(p, "")
 		}

@@ -51,7 +51,11 @@ func (l *Link) exchange(caller *caller, request *Request) (reusable bool) {
 	case outcome.answer != nil:
 		return x.answerCaller(outcome.answer)
 	}
+	leg.disturb()
 	answer, err := x.send(outcome.request, leg)
+	if felt := leg.calm(); felt && err == nil && answer.Status/100 == 2 && x.facts.Operation == faults.NotifyPayment {
+		x.Register.keepBack(x.trial) // acknowledged all the same: it must be known without being told again
+	}
 	if err != nil {
 		leg.after(outcome.request, nil)
 		return x.noAnswer(err)

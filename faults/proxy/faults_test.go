@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,8 +117,9 @@ func TestFault_EachIsTried(t *testing.T) {
 	for _, b := range bites() {
 		tried[b.fault] = true
 	}
+	onStreams := []string{"bandwidth", "black-hole", "down"} // TestStream_IsHarmedWhileAMessageIsHandled
 	for _, definition := range faults.Catalogue() {
-		if definition.Kind == faults.OnMessage {
+		if definition.Kind == faults.OnMessage && !slices.Contains(onStreams, definition.Name) {
 			require.True(t, tried[definition.Name], definition.Name)
 		}
 	}

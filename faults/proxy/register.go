@@ -26,6 +26,7 @@ type Register struct {
 	byReference  map[string]faults.Trial
 	unattributed map[messageKind]time.Time // when one was last seen
 	turns        map[turn]faults.Trial
+	streams      map[faults.Link]*Stream
 	expecting    map[string][]faults.Trial // by provider: who waits for its next payment
 }
 
@@ -91,6 +92,7 @@ func NewRegister(system clock.Clock, feed *journal.Feed) *Register {
 		byReference:  map[string]faults.Trial{},
 		unattributed: map[messageKind]time.Time{},
 		turns:        map[turn]faults.Trial{},
+		streams:      map[faults.Link]*Stream{},
 		expecting:    map[string][]faults.Trial{},
 	}
 }

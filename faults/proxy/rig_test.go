@@ -116,6 +116,14 @@ type rig struct {
 	arrivals []arrival
 	forged   []*Request
 	turns    map[string]int // calls by trial and operation
+	handling func()         // what the callee does besides, next time
+}
+
+// whileHandling has the callee do something while it handles the next message.
+func (r *rig) whileHandling(do func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handling = do
 }
 
 const rigLink faults.Link = "merchant->wechatpay"
@@ -158,7 +166,12 @@ func (r *rig) serve(w http.ResponseWriter, request *http.Request) {
 	}
 	r.mu.Lock()
 	r.arrivals = append(r.arrivals, arrival{clock.System{}.Now(), request.Header, string(body)})
+	do := r.handling
+	r.handling = nil
 	r.mu.Unlock()
+	if do != nil {
+		do()
+	}
 	w.Header().Set("Amount", request.Header.Get("Amount"))
 	w.Header().Set("Sig", "valid")
 	w.Header().Set("Turn", request.Header.Get("Turn"))

@@ -35,6 +35,7 @@ type local struct {
 	shopAt    string
 	process   process // that is the merchant
 	services  []*child
+	database  *database // nil unless the reference merchant's is a server
 
 	mu       sync.Mutex
 	merchant *child
@@ -128,6 +129,9 @@ func (l *local) referenceProcess() (process, error) {
 	reach := merchantReach{Listen: l.shopAt, Database: filepath.Join(l.folder, "shop.db"),
 		FulfilmentURL: "http://" + at.Links[roles.FulfilmentLink] + "/releases", Spans: "http://" + at.Control,
 		ProviderURL: l.linkTo}
+	if l.database != nil {
+		reach.Database = l.database.through(l.databaseLink())
+	}
 	config, err := shopConfig(l.topology, reach)
 	if err != nil {
 		return process{}, err
@@ -278,6 +282,10 @@ func (l *local) Close(ctx context.Context) error {
 		errs = append(errs, service.stop(ctx, faults.Killed))
 	}
 	l.services = nil
+	if l.database != nil {
+		errs = append(errs, l.database.drop(context.WithoutCancel(ctx)))
+		l.database = nil
+	}
 	if l.gateway != nil {
 		errs = append(errs, l.gateway.Close())
 		l.gateway = nil

@@ -23,7 +23,10 @@ import (
 func (t Topology) services() []roles.Service {
 	var services []roles.Service
 	if t.Merchant.Described == nil {
-		return nil
+		if t.Merchant.Database != "" {
+			services = append(services, roles.Service{Name: databaseRole})
+		}
+		return services
 	}
 	for _, service := range t.Merchant.Described.Services {
 		services = append(services, roles.Service{Name: service.Name, HTTP: service.HTTP, Port: portAt(service, t.Merchant.Described.Services)})
@@ -66,7 +69,7 @@ func variablesOf(service manifest.Service, host, port, data string) (map[string]
 // each serves.
 func (l *local) openServices(ctx context.Context) error {
 	if l.topology.Merchant.Described == nil {
-		return nil
+		return l.openDatabase(ctx)
 	}
 	for _, service := range l.topology.Merchant.Described.Services {
 		address := service.Address

@@ -36,9 +36,6 @@ const publicURL = "https://shop.example"
 func shopConfig(topology Topology, reach merchantReach) (shop.Config, error) {
 	config := shop.Config{Listen: reach.Listen, Database: reach.Database, PublicURL: publicURL,
 		FulfilmentURL: reach.FulfilmentURL, Timers: topology.Merchant.Timers, Bug: topology.Merchant.Bug}
-	if topology.Merchant.Database != "" {
-		config.Database = topology.Merchant.Database
-	}
 	if topology.Merchant.Traced {
 		config.Telemetry = reach.Spans
 	}

@@ -13,7 +13,7 @@ import (
 // has.
 func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 	all = m.With(all)
-	systems := scenarios.Systems{Stranger: true, Watched: m.Watched(), Unstoppable: !m.Merchant.Stoppable(), Goods: m.Goods}
+	systems := scenarios.Systems{Streams: m.streams(), Stranger: true, Watched: m.Watched(), Unstoppable: !m.Merchant.Stoppable(), Goods: m.Goods}
 	for _, link := range all.Links {
 		switch {
 		case link.Name == "shopper->merchant" && m.Watched(): // nobody can tell whose messages its are
@@ -43,6 +43,11 @@ func (m Manifest) Systems(all scenarios.Systems) scenarios.Systems {
 // With are all systems and those services whose messages are known: what scenarios
 // for this merchant may name.
 func (m Manifest) With(all scenarios.Systems) scenarios.Systems {
+	for _, link := range m.streams() {
+		if !slices.Contains(all.Streams, link) {
+			all.Streams = append(slices.Clone(all.Streams), link)
+		}
+	}
 	for _, service := range m.Services {
 		if service.HTTP {
 			all.Links = append(slices.Clone(all.Links), scenarios.Link{Name: faults.LinkBetween("merchant", service.Name),
@@ -50,6 +55,17 @@ func (m Manifest) With(all scenarios.Systems) scenarios.Systems {
 		}
 	}
 	return all
+}
+
+// streams are the links to services that are not known as messages.
+func (m Manifest) streams() []faults.Link {
+	var links []faults.Link
+	for _, service := range m.Services {
+		if !service.HTTP {
+			links = append(links, faults.LinkBetween("merchant", service.Name))
+		}
+	}
+	return links
 }
 
 // serves reports whether a role is one of the merchant's services.

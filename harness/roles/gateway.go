@@ -148,12 +148,13 @@ func (g *Gateway) openLinks() error {
 			dialects[service.Link()] = shopDialect{usual: faults.Other}
 			continue
 		}
-		stream := &proxy.Stream{}
+		stream := &proxy.Stream{Clock: clock.System{}}
 		address, err := stream.Listen(net.JoinHostPort(g.config.Host, strconv.Itoa(g.config.Port(service.Link()))))
 		if err != nil {
 			return err
 		}
 		g.streams[service.Link()], g.listens[service.Link()] = stream, address
+		g.register.AddStream(service.Link(), stream)
 	}
 	for _, name := range g.config.Links() {
 		if dialects[name] == nil {
@@ -352,6 +353,11 @@ func (g *Gateway) setCallee(c callee) error {
 // refuse makes all links to a role refuse connections, or take them again.
 func (g *Gateway) refuse(role string, down bool) error {
 	var errs []error
+	for name, stream := range g.streams {
+		if name.To() == role {
+			stream.Refuse(down)
+		}
+	}
 	for name, link := range g.links {
 		switch {
 		case name.To() != role:

@@ -113,11 +113,17 @@ func Known(described *manifest.Manifest) scenarios.Systems {
 }
 
 // Fit leaves of a scenario what is possible with a merchant, nil for the reference
-// merchant, and says what is not. The systems are those to compile it with.
-func Fit(scenario scenarios.Scenario, described *manifest.Manifest) (fitting scenarios.Scenario, systems scenarios.Systems, left []string, err error) {
+// merchant, and says what is not. The systems are those to compile it with. Only
+// with a database server is there a link to it.
+func Fit(scenario scenarios.Scenario, described *manifest.Manifest, database string) (fitting scenarios.Scenario, systems scenarios.Systems, left []string, err error) {
 	systems = scenarios.DefaultSystems()
-	if described == nil {
+	if described == nil && database != "" {
 		return scenario, systems, nil, nil
+	}
+	if described == nil {
+		systems.Streams = nil
+		fitting, left, err = scenario.WithoutStreams()
+		return fitting, systems, left, err
 	}
 	systems = described.Systems(systems)
 	fitting, left, err = scenario.Within(systems)

@@ -70,6 +70,7 @@ func mayImport() map[string][]string {
 		"merchant/shop":              {"merchant", "merchant/alipay", "merchant/unionpay", "merchant/wechatpay", "merchant/bugs", "payment"},
 		"harness/roles":              {"faults", "faults/proxy", "journal", "payment", "providers", "providers/", "telemetry", "clock"},
 		"internal/document":          {},
+		"internal/postgres":          {},
 		"quake":                      {"harness", "harness/manifest", "harness/setup", "invariants", "journal", "payment", "reports", "scenarios"},
 		"modules/payquake":           {"clock", "faults", "faults/proxy", "harness/environment", "harness/manifest", "harness/roles", "journal", "payment", "providers"},
 		// Merchants that know nothing of payquake.

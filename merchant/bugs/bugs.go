@@ -34,7 +34,7 @@ func All() []Bug {
 	return []Bug{
 		newReferenceWhileUndecided(), newRefundNumber(), timeoutMeansFailed(), noQueryJob(), notificationTwice(),
 		notificationRace(), amountUnchecked(), fenYuanMixedUp(), floatYuan(), signatureUnchecked(), signatureOfReserialisedBody(),
-		trustsBrowserReturn(), acknowledgesBeforePersisting(), closesWithoutAsking(), ignoresLatePayment(), keepsSecondPayment(),
+		trustsBrowserReturn(), acknowledgesBeforePersisting(), acknowledgesWhatFailed(), closesWithoutAsking(), ignoresLatePayment(), keepsSecondPayment(),
 		movesBackwards(), unknownOrderDropped(), anyRefundIsFullRefund(), refundAcceptedIsDone(), refundsWithoutLock(),
 		dedupesByMessageID(), answerOfAnotherOrder(), certificateForEver(), twoTransactions(), newParametersOnRetry(), currencyIgnored(),
 	}

@@ -230,6 +230,13 @@ var exposuresOfOldMistakes = map[string]func(t *testing.T, bug *bugs.Bug) bool{
 		const came = `{"id":"1","amount":100, "a<b":true}`
 		return string(policy.VerifiedBody([]byte(came))) != came
 	},
+	"acknowledges-what-failed": func(_ *testing.T, bug *bugs.Bug) bool {
+		policy := merchant.DefaultPolicy()
+		if bug != nil {
+			bug.Apply(&policy)
+		}
+		return policy.AcknowledgesFailure(errors.New("the database is away"))
+	},
 	"certificate-for-ever": func(_ *testing.T, bug *bugs.Bug) bool {
 		policy := merchant.DefaultPolicy()
 		if bug != nil {
