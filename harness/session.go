@@ -187,6 +187,7 @@ const shopperPatience = 5 * time.Second
 func (s *Session) openRecord(ctx context.Context) (err error) {
 	header := s.setting.Header
 	header.MerchantTraced, header.MerchantBug = s.setting.Topology.Merchant.Traced, s.setting.Topology.Merchant.Bug
+	header.MerchantTwin = s.setting.Topology.Merchant.Twin
 	header.Environment, header.Started = s.env.Name(), s.setting.Clock.Now().UTC()
 	for _, provider := range s.setting.Topology.Providers {
 		header.Providers = append(header.Providers, string(provider.Name()))

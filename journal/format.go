@@ -34,6 +34,8 @@ type Header struct {
 	Manifest string `json:"manifest,omitempty"`
 	// MerchantBug is the known mistake that was switched on, if any.
 	MerchantBug string `json:"merchantBug,omitempty"`
+	// MerchantTwin is the honest way to be different that was switched on, if any.
+	MerchantTwin string `json:"merchantTwin,omitempty"`
 	// OwnDatabase: the merchant was given a database by URL. The URL may hold a
 	// password and is not kept.
 	OwnDatabase bool `json:"ownDatabase,omitempty"`

@@ -85,7 +85,7 @@ func (c *Checkout) pays(t *tx, o *order, p *pay) error {
 		return nil
 	}
 	c.wakeAfter(t, "releases")
-	return t.insertRelease(o.id, "release-"+o.id, now)
+	return t.insertRelease(o.id, "release-"+o.id, now.Add(c.policy.ReleasesAfter()))
 }
 
 // releaseLater lets goods go in a transaction of its own. Only a wrong Policy comes
@@ -135,6 +135,12 @@ const automaticPrefix = "automatic-"
 // giveBack stores a refund nobody asked for of a whole capture. Its request id
 // is made of the payment, so that there is one however often it is stored.
 func (c *Checkout) giveBack(t *tx, o *order, p *pay, cause string) error {
+	if !c.policy.GivesBack() {
+		if err := t.movePay(p, payment.HandedOver); err != nil {
+			return err
+		}
+		return t.handOver(p, nil, cause, c.clock.Now())
+	}
 	r, err := c.newRefund(o, p, cause, p.captured)
 	if err != nil {
 		// No request can be written for it (no amount, say): people must.
@@ -144,6 +150,7 @@ func (c *Checkout) giveBack(t *tx, o *order, p *pay, cause string) error {
 		return t.handOver(p, nil, cause+": "+err.Error(), c.clock.Now())
 	}
 	r.requestID = automaticPrefix + cause + "-" + p.id
+	r.dueAt = r.createdAt.Add(c.policy.GivesBackAfter())
 	c.wakeAfter(t, "refunds")
 	_, err = t.insertRefund(r)
 	return err
@@ -158,6 +165,7 @@ func (c *Checkout) newRefund(o *order, p *pay, cause string, amount payment.Mone
 		id: newID("F"), orderID: o.id, paymentID: p.id, provider: p.provider, amount: amount, cause: cause,
 		reference: payment.RefundReference(newID("R")), state: payment.RefundRequested, createdAt: c.clock.Now(),
 	}
+	r.dueAt = r.createdAt
 	r.request, err = provider.PrepareRefund(refundIntent(p, r))
 	return r, err
 }

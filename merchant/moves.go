@@ -129,17 +129,17 @@ func (t *tx) insertRefund(r *refund) (bool, error) {
 		amount_minor, currency, state, cause, request_path, request_body, created_at, next_action_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (order_id, request_id) DO NOTHING`,
 		r.id, r.orderID, r.paymentID, string(r.provider), r.requestID, string(r.reference), r.amount.Minor,
-		string(r.amount.Currency), string(r.state), r.cause, r.request.Path, r.request.Body, nanos(r.createdAt), nanos(r.createdAt))
+		string(r.amount.Currency), string(r.state), r.cause, r.request.Path, r.request.Body, nanos(r.createdAt), nanos(r.dueAt))
 	if err != nil {
 		return false, fmt.Errorf("store refund %s: %w", r.reference, err)
 	}
 	return inserted, nil
 }
 
-// insertRelease lets goods go, once per key.
-func (t *tx) insertRelease(orderID, key string, now time.Time) error {
+// insertRelease lets goods go when they are due, once per key.
+func (t *tx) insertRelease(orderID, key string, due time.Time) error {
 	err := t.exec(`INSERT INTO releases (id, order_id, created_at, next_action_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO NOTHING`, key, orderID, now.UnixNano(), now.UnixNano())
+		ON CONFLICT (id) DO NOTHING`, key, orderID, due.UnixNano(), due.UnixNano())
 	if err != nil {
 		return fmt.Errorf("store release of order %s: %w", orderID, err)
 	}

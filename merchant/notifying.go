@@ -18,6 +18,9 @@ const maxNotification = 1 << 20
 func (c *Checkout) notified(provider Provider) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		refusal := c.receive(w, r, provider)
+		if err := c.clock.Wait(r.Context(), c.policy.AnswersAfter()); err != nil {
+			return // who asked has gone, and will ask again
+		}
 		reply := provider.Reply(refusal)
 		if refusal != nil {
 			reply.Status = statusOf(refusal, reply.Status)
@@ -116,7 +119,7 @@ func (c *Checkout) bookPayment(ctx context.Context, provider Provider, said told
 	// An amount that nobody asked for is no reason to send money back before the
 	// provider was asked whether it means it.
 	surprising := trade.Standing == Paid && !c.policy.AmountMatches(seen.amount, trade.Amount)
-	if trade.Unconfirmed || surprising {
+	if trade.Unconfirmed || surprising || c.policy.AsksAboutNotices() {
 		if trade, err = c.confirmed(ctx, seen, provider); err != nil {
 			return err
 		}

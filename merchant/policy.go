@@ -98,6 +98,24 @@ type Policy struct {
 	// TrustsReturn decides whether a browser that comes back has paid. Otherwise
 	// whoever knows the address has.
 	TrustsReturn func() bool
+
+	// What follows is as right either way; merchant/twins decide it otherwise.
+
+	// AnswersAfter is how long a notification waits for its answer when all is booked.
+	AnswersAfter func() time.Duration
+	// AsksAboutNotices decides whether every notification is confirmed by a query
+	// before it is booked, and not only where the provider demands it.
+	AsksAboutNotices func() bool
+	// GivesBack decides whether money that does not belong to the shop is refunded by
+	// itself; otherwise it is handed over to people.
+	GivesBack func() bool
+	// GivesBackAfter is how long such a refund waits.
+	GivesBackAfter func() time.Duration
+	// ReleasesAfter is how long goods wait once they are paid.
+	ReleasesAfter func() time.Duration
+	// OffersOneCode decides whether a second payment of an order is refused while one
+	// is pending.
+	OffersOneCode func() bool
 }
 
 // DefaultPolicy decides everything rightly.
@@ -130,5 +148,12 @@ func DefaultPolicy() Policy {
 		RenewsRequest:      func() bool { return false },
 		ChangesWhilePaying: func() bool { return false },
 		TrustsReturn:       func() bool { return false },
+
+		AnswersAfter:     func() time.Duration { return 0 },
+		AsksAboutNotices: func() bool { return false },
+		GivesBack:        func() bool { return true },
+		GivesBackAfter:   func() time.Duration { return 0 },
+		ReleasesAfter:    func() time.Duration { return 0 },
+		OffersOneCode:    func() bool { return false },
 	}
 }

@@ -115,6 +115,7 @@ type refund struct {
 	request                Request
 	tries, asks            int
 	absentAt, createdAt    time.Time
+	dueAt                  time.Time // when it is first asked for; only while it is new
 }
 
 const refundColumns = `id, order_id, payment_id, provider, request_id, reference, provider_reference, amount_minor,

@@ -73,6 +73,9 @@ func (c *Checkout) chooseStart(t *tx, o *order, r StartRequest, provider Provide
 		if r.Method == payment.MethodBarcode && p.barcode() && p.state == payment.Pending {
 			return c.repeatStart(t, o, p, r)
 		}
+		if p.state == payment.Pending && c.policy.OffersOneCode() {
+			return nil, false, fmt.Errorf("the order can be paid already: %w", ErrConflict)
+		}
 	}
 	p = &pay{
 		id: newID("Y"), orderID: o.id, key: r.Key, provider: r.Provider, method: r.Method,

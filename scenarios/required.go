@@ -62,8 +62,11 @@ func selfReliant(pin faults.Pin) bool {
 // disturbs the batch itself and is not kept from firing by that.
 func stops(pin faults.Pin) bool {
 	definition, _ := faults.Lookup(pin.Fault)
+	if definition.Kind == faults.OnProcess || len(pin.Settings) == 0 { // a link of bytes is always named
+		return definition.Kind == faults.OnProcess
+	}
 	fault, err := pin.Decode()
-	return definition.Kind == faults.OnProcess || (err == nil && streamOf(fault) != "")
+	return err == nil && streamOf(fault) != ""
 }
 
 // harmless reports whether a trial goes on after the fault as if nothing had

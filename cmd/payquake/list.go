@@ -11,6 +11,7 @@ import (
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/twins"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -24,14 +25,14 @@ type listed struct {
 
 func listCommand(flags *global) *cobra.Command {
 	lists := map[string]func() ([]listed, error){
-		"scenarios": listScenarios, "faults": listFaults, "invariants": listInvariants, "bugs": listBugs,
+		"scenarios": listScenarios, "faults": listFaults, "invariants": listInvariants, "bugs": listBugs, "twins": listTwins,
 		"providers": listProviders,
 	}
 	return &cobra.Command{
-		Use:       "list {scenarios|faults|invariants|bugs|providers}",
-		Short:     "list scenarios, faults, invariants, the merchant's known bugs or the providers",
+		Use:       "list {scenarios|faults|invariants|bugs|twins|providers}",
+		Short:     "list scenarios, faults, invariants, the merchant's known bugs and honest twins, or the providers",
 		Args:      arguments(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		ValidArgs: []string{"scenarios", "faults", "invariants", "bugs", "providers"},
+		ValidArgs: []string{"scenarios", "faults", "invariants", "bugs", "twins", "providers"},
 		RunE: func(command *cobra.Command, given []string) error {
 			rows, err := lists[given[0]]()
 			if err != nil {
@@ -140,4 +141,12 @@ func printTrial(out io.Writer, trial scenarios.Trial) {
 		}
 		fmt.Fprintf(out, "      %-20s %-52s %-9s %s\n", pin.Fault, place, need, pin.Settings)
 	}
+}
+
+func listTwins() ([]listed, error) {
+	var rows []listed
+	for _, twin := range twins.All() {
+		rows = append(rows, listed{Name: twin.Name, About: twin.Summary})
+	}
+	return rows, nil
 }

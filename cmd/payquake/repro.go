@@ -75,6 +75,9 @@ func (c *conducting) inherit(command *cobra.Command, header journal.Header) erro
 	if !command.Flags().Changed("merchant-bug") {
 		c.bug = header.MerchantBug
 	}
+	if !command.Flags().Changed("merchant-twin") {
+		c.twin = header.MerchantTwin
+	}
 	if !command.Flags().Changed("merchant-tracing") && !header.MerchantTraced {
 		c.tracing = "off"
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/twins"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/reports"
 	"github.com/payquake/payquake/scenarios"
@@ -30,6 +31,7 @@ type conducting struct {
 	subject
 	environment string
 	bug         string
+	twin        string
 	tracing     string
 	keys        string
 	results     string
@@ -41,6 +43,7 @@ func (c *conducting) define(command *cobra.Command) {
 	c.subject.define(command)
 	flags.StringVar(&c.environment, "environment", "auto", "where to run: docker, local, or auto (docker when an engine answers)")
 	flags.StringVar(&c.bug, "merchant-bug", "", "a known mistake the reference merchant shall make (payquake list bugs)")
+	flags.StringVar(&c.twin, "merchant-twin", "", "an unusual but honest way of the reference merchant, which must not be accused (payquake list twins)")
 	flags.StringVar(&c.tracing, "merchant-tracing", "on", "whether the merchant sends spans of its own: on or off")
 	flags.StringVar(&c.keys, "keys", "fast", "providers' RSA keys: fast (many primes, for tests only) or standard")
 	flags.StringVar(&c.database, "merchant-database", "", "postgres:// URL for the merchant, instead of SQLite (local environment only)")
@@ -52,8 +55,8 @@ func (c *conducting) check() error {
 	if err := c.load(); err != nil {
 		return err
 	}
-	if c.described != nil && (c.bug != "" || c.database != "") {
-		return usageError{fmt.Errorf("--merchant-bug and --merchant-database are the reference merchant's; %s describes another (--reference tests the reference merchant)",
+	if c.described != nil && (c.bug != "" || c.twin != "" || c.database != "") {
+		return usageError{fmt.Errorf("--merchant-bug, --merchant-twin and --merchant-database are the reference merchant's; %s describes another (--reference tests the reference merchant)",
 			c.described.Path)}
 	}
 	if c.watchFor <= 0 {
@@ -62,6 +65,11 @@ func (c *conducting) check() error {
 	if c.bug != "" {
 		if _, err := bugs.ByName(c.bug); err != nil {
 			return usageError{fmt.Errorf("--merchant-bug: %w", err)}
+		}
+	}
+	if c.twin != "" {
+		if _, err := twins.ByName(c.twin); err != nil {
+			return usageError{fmt.Errorf("--merchant-twin: %w", err)}
 		}
 	}
 	if c.database != "" { // the run's own network has no way out, not even to this machine
@@ -218,7 +226,7 @@ func (c *conducting) setting(plan scenarios.Plan) (harness.Setting, error) {
 	}
 	setting, err := setup.Setting(plan.Scenario, plan.Seed, setup.Choices{
 		Environment: c.environment, Results: c.results, Program: program, StandardKeys: c.keys == "standard", Manifest: c.described,
-		Bug: c.bug, Database: c.database, Traced: c.tracing == "on",
+		Bug: c.bug, Twin: c.twin, Database: c.database, Traced: c.tracing == "on",
 		Repeat: func(folder journal.Folder) string {
 			return shellWord(os.Args[0]) + " repro " + shellWord(string(folder))
 		},

@@ -18,6 +18,7 @@ import (
 	"github.com/payquake/payquake/internal/postgres"
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/twins"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/scenarios"
 )
@@ -101,6 +102,19 @@ func TestBug_IsFoundByItsScenario(t *testing.T) {
 			}
 			correct := conclusive(t, t.TempDir(), arguments...)
 			require.Equal(t, 0, correct.code, "the correct merchant is accused:\n%s", correct.out)
+		})
+	}
+}
+
+// TestTwin_IsNotAccused: who does the unusual thing and does it right is not called
+// wrong, where money comes late, twice and under lost news.
+func TestTwin_IsNotAccused(t *testing.T) {
+	for _, twin := range twins.All() {
+		t.Run(twin.Name, func(t *testing.T) {
+			t.Parallel()
+			result := payquake(t, "run", "late-and-out-of-order", "--merchant-twin", twin.Name, "--environment", "local")
+			require.Empty(t, result.verdict.Findings, "%s\n%s", result.out, result.err)
+			require.Positive(t, result.verdict.Counts.Captures)
 		})
 	}
 }

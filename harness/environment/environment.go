@@ -56,6 +56,7 @@ type Topology struct {
 type MerchantSpec struct {
 	Described *manifest.Manifest // nil for the reference merchant, whom the rest is about
 	Bug       string             // of merchant/bugs; "" for the correct one
+	Twin      string             // of merchant/twins; "" for none
 	Traced    bool               // it sends spans of its own
 	// Database is a postgres:// URL; "" for SQLite beside the process.
 	Database string

@@ -35,7 +35,7 @@ const publicURL = "https://shop.example"
 // shopConfig configures the reference merchant for a run.
 func shopConfig(topology Topology, reach merchantReach) (shop.Config, error) {
 	config := shop.Config{Listen: reach.Listen, Database: reach.Database, PublicURL: publicURL,
-		FulfilmentURL: reach.FulfilmentURL, Timers: topology.Merchant.Timers, Bug: topology.Merchant.Bug}
+		FulfilmentURL: reach.FulfilmentURL, Timers: topology.Merchant.Timers, Bug: topology.Merchant.Bug, Twin: topology.Merchant.Twin}
 	if topology.Merchant.Traced {
 		config.Telemetry = reach.Spans
 	}

@@ -29,9 +29,10 @@ type Choices struct {
 	Program      string // the payquake binary, which plays every role
 	StandardKeys bool
 	// Manifest describes the merchant; nil for the reference merchant, whom Bug,
-	// Database and Traced are about.
+	// Twin, Database and Traced are about.
 	Manifest *manifest.Manifest
 	Bug      string
+	Twin     string
 	Database string
 	Traced   bool
 	// Repeat is the command that repeats a finding of the run, without the
@@ -61,7 +62,7 @@ func Setting(scenario string, seed uint64, choices Choices) (harness.Setting, er
 		Environment: choices.Environment, Folder: folder, Clock: clock.System{}, Header: header,
 		Topology: environment.Topology{Run: filepath.Base(string(folder)) + "-" + token(4), Token: token(16), Providers: keys.Providers,
 			Authority: keys.Authority, Front: keys.Front, Program: choices.Program, Logs: folder.Path(journal.LogsFolder),
-			Merchant: environment.MerchantSpec{Described: choices.Manifest, Bug: choices.Bug,
+			Merchant: environment.MerchantSpec{Described: choices.Manifest, Bug: choices.Bug, Twin: choices.Twin,
 				Traced: choices.Traced && choices.Manifest == nil, Database: choices.Database, Timers: environment.RunTimers()}},
 	}, nil
 }

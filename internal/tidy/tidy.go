@@ -64,10 +64,11 @@ func mayImport() map[string][]string {
 		"merchant/alipay":            {"merchant", "merchant/internal/clients", "payment"},
 		"merchant/unionpay":          {"merchant", "merchant/internal/clients", "payment"},
 		"merchant/bugs":              {"merchant", "payment"},
+		"merchant/twins":             {"merchant"},
 		"merchant/internal/clients":  {},
 		// A scripted provider for the tests of the merchant's packages.
 		"merchant/internal/scripted": {"merchant", "payment"},
-		"merchant/shop":              {"merchant", "merchant/alipay", "merchant/unionpay", "merchant/wechatpay", "merchant/bugs", "payment"},
+		"merchant/shop":              {"merchant", "merchant/alipay", "merchant/unionpay", "merchant/wechatpay", "merchant/bugs", "merchant/twins", "payment"},
 		"harness/roles":              {"faults", "faults/proxy", "journal", "payment", "providers", "providers/", "telemetry", "clock"},
 		"internal/document":          {},
 		"internal/postgres":          {},

@@ -40,6 +40,8 @@ type Config struct {
 	Telemetry string `json:"telemetry"`
 	// Bug names a mistake of merchant/bugs to make; empty makes none.
 	Bug string `json:"bug"`
+	// Twin names an honest way of merchant/twins to be different; empty is none.
+	Twin string `json:"twin,omitempty"`
 }
 
 // ErrConfig is a configuration that cannot work; it is wrapped with what is wrong.

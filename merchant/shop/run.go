@@ -16,6 +16,7 @@ import (
 	"github.com/payquake/payquake/merchant"
 	"github.com/payquake/payquake/merchant/alipay"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/twins"
 	"github.com/payquake/payquake/merchant/unionpay"
 	"github.com/payquake/payquake/merchant/wechatpay"
 )
@@ -70,7 +71,7 @@ func Serve(ctx context.Context, config Config, telemetry Telemetry) (err error) 
 			group.Go(func() { keeps.KeepCertificates(ctx, time.Duration(config.Timers.CertificateRefresh)) })
 		}
 	}
-	slog.Info("shop serves", "address", listener.Addr().String(), "bug", config.Bug)
+	slog.Info("shop serves", "address", listener.Addr().String(), "bug", config.Bug, "twin", config.Twin)
 	return serve(ctx, listener, handler(checkout, traced))
 }
 
@@ -88,6 +89,13 @@ func assemble(config Config, store *merchant.Store, traced bool) (*merchant.Chec
 			return nil, nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 		bug.Apply(&policy)
+	}
+	if config.Twin != "" {
+		twin, err := twins.ByName(config.Twin)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		twin.Apply(&policy)
 	}
 	calls := outgoing(traced)
 	clients, err := clientsOf(config, calls)
