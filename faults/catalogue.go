@@ -179,7 +179,8 @@ func behaviours() []Definition {
 }
 
 func processFaults() []Definition {
-	return []Definition{merchantCrash(), merchantRestart(), providerDown(), databaseDown(), keyRotation()}
+	return []Definition{merchantCrash(), merchantRestart(), merchantPause(), partition(), providerDown(), providerPause(),
+		databaseDown(), keyRotation()}
 }
 
 func shoppers() []Definition {

@@ -12,6 +12,8 @@ type Interruption struct {
 	Manner Manner
 	Moment Moment
 	Commit StreamPlace // of AtCommit
+	// Direction is of Partitioned.
+	Direction Direction
 	// Down is how long the process stays away once it is down.
 	Down time.Duration
 	// KeepBack holds redeliveries and query answers of the trial back until
@@ -38,7 +40,13 @@ const (
 	Killed  Manner = "killed"  // kill -9
 	Stopped Manner = "stopped" // asked to end, in an orderly way
 	Refused Manner = "refused" // it lives on, but connections to it are refused
-	Rotated Manner = "rotated" // it signs with its next certificate from now on
+	// Paused: it stands still and knows nothing of it. Stalled: the same, seen from
+	// outside: what is sent to it waits. Partitioned: what is sent between it and the
+	// merchant is lost.
+	Paused      Manner = "paused"
+	Stalled     Manner = "stalled"
+	Partitioned Manner = "partitioned"
+	Rotated     Manner = "rotated" // it signs with its next certificate from now on
 )
 
 // Moment is when the process stops, seen from the triggering message.

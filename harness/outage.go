@@ -98,6 +98,11 @@ func (s *Session) interruption(ctx context.Context, wanted faults.Interruption) 
 	switch wanted.Manner {
 	case faults.Refused:
 		return func() error { return gateway.Refuse(ctx, wanted.Role, true) }, func() error { return gateway.Refuse(ctx, wanted.Role, false) }
+	case faults.Stalled:
+		return func() error { return gateway.Stall(ctx, wanted.Role, true) }, func() error { return gateway.Stall(ctx, wanted.Role, false) }
+	case faults.Partitioned:
+		return func() error { return gateway.Partition(ctx, wanted.Role, wanted.Direction, true) },
+			func() error { return gateway.Partition(ctx, wanted.Role, wanted.Direction, false) }
 	case faults.Rotated:
 		return func() error { return gateway.Relay(wanted.Role).Rotate(ctx) }, func() error { return nil }
 	default:

@@ -182,6 +182,11 @@ func unfitFor(systems Systems, fault faults.Fault, at faults.Address) (problem, 
 	if _, needs := fault.(interface{ NeedsBody() }); needs && systems.bodiless(at) {
 		return "the " + string(at.Leg) + " of " + string(at.Operation) + " has no body", string(at.Operation)
 	}
+	if linked, is := fault.(interface{ CheckLink(provider bool) error }); is {
+		if err := linked.CheckLink(systems.providerOn(at.Link) != ""); err != nil {
+			return err.Error(), string(at.Link)
+		}
+	}
 	if stream := streamOf(fault); stream != "" && !slices.Contains(systems.Streams, stream) {
 		return fmt.Sprintf("there is no link of bytes %s; there is %s", stream, orNone(systems.Streams)), string(at.Link)
 	}

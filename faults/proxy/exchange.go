@@ -43,6 +43,10 @@ func (l *Link) exchange(caller *caller, request *Request) (reusable bool) {
 		x.recordRequest(request, journal.Lost, nil, 0)
 		return false
 	}
+	if x.losesRequest(request) {
+		return false
+	}
+	x.sitOut()
 	leg := x.leg(faults.RequestLeg)
 	outcome := leg.actOnRequest(request)
 	switch {
@@ -100,6 +104,10 @@ func (x *exchange) awaitLeave() bool {
 // is left. It reports whether the caller's connection can be used again.
 func (x *exchange) answerCaller(answer *Answer) (reusable bool) {
 	leg := x.leg(faults.AnswerLeg)
+	x.sitOut()
+	if x.losesAnswer(answer, leg) {
+		return false
+	}
 	outcome := leg.actOnAnswer(answer)
 	if outcome.lost {
 		leg.after(x.request, answer)

@@ -64,6 +64,9 @@ type Link struct {
 	conns     map[net.Conn]struct{}
 	closed    bool
 	serving   sync.WaitGroup
+
+	weather        Weather
+	weatherChanged chan struct{} // closed when it does; nil if nobody asked
 }
 
 // NewLink is a link whose callee is not known yet.
@@ -154,6 +157,7 @@ func (l *Link) IsDown() bool {
 func (l *Link) Close() {
 	l.mu.Lock()
 	l.closed = true
+	l.changeWeather()
 	for listener := range l.listeners {
 		listener.Close()
 	}

@@ -307,6 +307,12 @@ const stopPatience = 10 * time.Second
 func (d *docker) Stop(ctx context.Context, role string, manner faults.Manner) error {
 	id, engine := d.id(role), d.provider.Client()
 	var err error
+	if manner == faults.Paused {
+		if _, err := engine.ContainerPause(ctx, id, client.ContainerPauseOptions{}); err != nil {
+			return fmt.Errorf("pause container %s: %w", role, err)
+		}
+		return nil
+	}
 	if manner == faults.Killed {
 		_, err = engine.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: "KILL"})
 	} else {
@@ -333,6 +339,16 @@ func (d *docker) Stop(ctx context.Context, role string, manner faults.Manner) er
 // Start implements Environment. The name stays, the address may change, so the
 // gateway's pooled connections are dropped by making it known again.
 func (d *docker) Start(ctx context.Context, role string) error {
+	inspected, err := d.provider.Client().ContainerInspect(ctx, d.id(role), client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("start container %s: %w", role, err)
+	}
+	if state := inspected.Container.State; state != nil && state.Paused {
+		if _, err := d.provider.Client().ContainerUnpause(ctx, d.id(role), client.ContainerUnpauseOptions{}); err != nil {
+			return fmt.Errorf("unpause container %s: %w", role, err)
+		}
+		return nil
+	}
 	if _, err := d.provider.Client().ContainerStart(ctx, d.id(role), client.ContainerStartOptions{}); err != nil {
 		return fmt.Errorf("start container %s: %w", role, err)
 	}

@@ -23,9 +23,9 @@ type Environment interface {
 	Gateway() *roles.Client
 	// ShopLink is the base URL of the shopper->merchant link.
 	ShopLink() string
-	// Stop ends a role's process and returns when it is down.
+	// Stop ends a role's process, or pauses it, and returns when it is down.
 	Stop(ctx context.Context, role string, manner faults.Manner) error
-	// Start starts a stopped role again and makes it known to the gateway. It
+	// Start starts a stopped role again, or lets a paused one go on, and makes it known to the gateway. It
 	// does not wait until the role serves.
 	Start(ctx context.Context, role string) error
 	// Traffic starts the command that makes the merchant's own shoppers buy.

@@ -39,6 +39,7 @@ type local struct {
 
 	mu       sync.Mutex
 	merchant *child
+	paused   bool
 	closed   bool
 }
 
@@ -231,6 +232,11 @@ func (l *local) Stop(ctx context.Context, role string, manner faults.Manner) err
 	}
 	l.mu.Lock()
 	running := l.merchant
+	if manner == faults.Paused && running != nil {
+		defer l.mu.Unlock()
+		l.paused = true
+		return running.signal(syscall.SIGSTOP)
+	}
 	l.merchant = nil
 	l.mu.Unlock()
 	if running == nil {
@@ -246,6 +252,10 @@ func (l *local) Start(ctx context.Context, role string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.paused && l.merchant != nil {
+		l.paused = false
+		return l.merchant.signal(syscall.SIGCONT)
+	}
 	if l.closed || l.merchant != nil || l.process.command == nil {
 		return nil
 	}

@@ -243,6 +243,20 @@ func (c *Client) Refuse(ctx context.Context, role string, down bool) error {
 	return c.call(ctx, http.MethodPost, path, role, nil)
 }
 
+// Stall has a provider stand still, seen from the merchant, or go on.
+func (c *Client) Stall(ctx context.Context, provider string, on bool) error {
+	return c.call(ctx, http.MethodPost, "/weather", providerWeather{Provider: provider,
+		Calls: proxy.Weather{Stalled: on}, Notices: proxy.Weather{Stalled: on}}, nil)
+}
+
+// Partition cuts the network between the merchant and a provider, or mends it.
+func (c *Client) Partition(ctx context.Context, provider string, direction faults.Direction, on bool) error {
+	there, back := on && direction != faults.ToMerchant, on && direction != faults.ToProvider
+	return c.call(ctx, http.MethodPost, "/weather", providerWeather{Provider: provider,
+		Calls:   proxy.Weather{LosesRequests: there, LosesAnswers: back},
+		Notices: proxy.Weather{LosesRequests: back, LosesAnswers: there}}, nil)
+}
+
 // Flush brings a role's spans on their way.
 func (c *Client) Flush(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/flush", nothing{}, nil)

@@ -289,6 +289,9 @@ func (g *Gateway) openControl() error {
 	handle(mux, "POST /callee", func(_ context.Context, callee callee) (nothing, error) { return nothing{}, g.setCallee(callee) })
 	handle(mux, "POST /down", func(_ context.Context, role string) (nothing, error) { return nothing{}, g.refuse(role, true) })
 	handle(mux, "POST /up", func(_ context.Context, role string) (nothing, error) { return nothing{}, g.refuse(role, false) })
+	handle(mux, "POST /weather", func(_ context.Context, wanted providerWeather) (nothing, error) {
+		return nothing{}, g.setWeather(wanted)
+	})
 	handle(mux, "GET /addresses", func(context.Context, nothing) (Addresses, error) { return g.Addresses(), nil })
 	handle(mux, "POST /flush", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, g.tracing.ForceFlush(ctx) })
 	serveFeed(mux, g.feed)
@@ -368,6 +371,24 @@ func (g *Gateway) refuse(role string, down bool) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// providerWeather is the weather on both links of a provider: on that of the
+// merchant's calls, and on that of its notifications.
+type providerWeather struct {
+	Provider string        `json:"provider"`
+	Calls    proxy.Weather `json:"calls"`
+	Notices  proxy.Weather `json:"notices"`
+}
+
+func (g *Gateway) setWeather(wanted providerWeather) error {
+	calls, notices := g.links[faults.LinkBetween("merchant", wanted.Provider)], g.links[faults.LinkBetween(wanted.Provider, "merchant")]
+	if calls == nil || notices == nil {
+		return fmt.Errorf("%q is no provider of this run", wanted.Provider)
+	}
+	calls.SetWeather(wanted.Calls)
+	notices.SetWeather(wanted.Notices)
+	return nil
 }
 
 // relay passes the harness's own calls on to roles that only the gateway can
