@@ -5,9 +5,8 @@ package mocks
 import (
 	context "context"
 
-	mock "github.com/stretchr/testify/mock"
-
 	faults "github.com/payquake/payquake/faults"
+	mock "github.com/stretchr/testify/mock"
 
 	proxy "github.com/payquake/payquake/faults/proxy"
 )
