@@ -45,7 +45,7 @@ lint:
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: only the tidy test checks the style"; fi
 
 scenarios: build
-	@for s in $$(./$(BIN) list scenarios --json | sed -n 's/.*"name": "\(.*\)".*/\1/p'); do ./$(BIN) plan $$s >/dev/null || exit 1; echo "$$s compiles"; done
+	@for s in $$(./$(BIN) list scenarios --json | sed -n 's/.*"name": "\(.*\)".*/\1/p'); do ./$(BIN) plan $$s --merchant-database postgres://localhost/ >/dev/null || exit 1; echo "$$s compiles"; done
 
 check: build
 	./$(BIN) check $(RUN)

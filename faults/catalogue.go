@@ -154,16 +154,20 @@ func Decode(name string, settings json.RawMessage) (Fault, error) {
 	return fault, nil
 }
 
-// Encode writes a fault's settings as Decode reads them.
+// Encode writes a fault's settings as Decode reads them, for people too: an arrow
+// stays one.
 func Encode(fault Fault) (json.RawMessage, error) {
-	settings, err := json.Marshal(fault)
-	if err != nil {
+	var settings bytes.Buffer
+	encoder := json.NewEncoder(&settings)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(fault); err != nil {
 		return nil, fmt.Errorf("encode settings: %w", err)
 	}
-	if string(settings) == "{}" {
+	text := bytes.TrimSpace(settings.Bytes())
+	if string(text) == "{}" {
 		return nil, nil
 	}
-	return settings, nil
+	return text, nil
 }
 
 func messageFaults() []Definition {

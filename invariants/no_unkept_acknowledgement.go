@@ -59,7 +59,7 @@ func checkNoUnkeptAcknowledgement(t *Trial) Judgement {
 		return Judgement{Inconclusive: "the merchant could not be asked while nothing was told to it again"}
 	}
 	judgement.breach("kept", t.Total(), []journal.Ref{from.Ref(), until.Ref()},
-		"the merchant acknowledged the payment, was restarted, and did not know of it until it was told again")
+		"the merchant acknowledged the payment, and did not know of it until it was told again")
 	return judgement
 }
 

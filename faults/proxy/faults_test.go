@@ -169,6 +169,29 @@ func TestFault_BitesItsMessageAndNoOther(t *testing.T) {
 	}
 }
 
+// TestFault_EachHeals: pinned to every create, none of them harms one that comes
+// when its trial is healed.
+func TestFault_EachHeals(t *testing.T) {
+	for name, b := range bites() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, pin(t, b.fault, b.settings, "merchant->wechatpay create#* "+string(b.leg)))
+			r.register.Scanned(Scan{Trial: "t1", Provider: "wechatpay", Reference: "ref-t1-other"})
+			r.register.Heal([]faults.Trial{"t1"})
+			for range 2 {
+				got := r.call("t1", faults.Create)
+				require.True(t, answered(r, got) && got.took < 100*time.Millisecond, "%+v", got)
+				require.Empty(t, got.header.Get("Ref")+got.header.Get("Changed"))
+			}
+			require.Len(t, r.seen(), 2)
+			require.Empty(t, r.seen()[1].header.Get("Changed")+r.seen()[1].header.Get("Attach"))
+			fates, _ := r.end()
+			require.NotContains(t, fates, faults.Fired)
+			require.NotEqual(t, faults.Fired, fates["t1."+b.fault])
+		})
+	}
+}
+
 // TestFault_EveryMessageUntilHealed: count 0 means every one.
 func TestFault_EveryMessageUntilHealed(t *testing.T) {
 	r := newRig(t, pin(t, "error-status", "", "merchant->wechatpay query#* request"))

@@ -56,6 +56,17 @@ type harm struct {
 
 func (h *harm) end() { h.ending.Do(func() { close(h.ended) }) }
 
+// inForce reports whether the harm has begun and not ended. The stream's lock is
+// held.
+func (h *harm) inForce() bool {
+	select {
+	case <-h.ended:
+		return false
+	default:
+		return h.active
+	}
+}
+
 // Listen serves callers on a TCP address and returns the one it got.
 func (s *Stream) Listen(address string) (string, error) {
 	listener, err := net.Listen("tcp", address)
@@ -143,7 +154,7 @@ func (s *Stream) serve(caller net.Conn) {
 	s.mu.Lock()
 	address, refused := s.callee, s.refusals > 0
 	for _, h := range s.harms {
-		if h.active && h.effect.Harm == faults.StreamDown {
+		if h.inForce() && h.effect.Harm == faults.StreamDown {
 			s.feel(h)
 			refused = true
 		}
@@ -192,7 +203,7 @@ func (s *Stream) pour(c *carried, to, from net.Conn) {
 // pass passes a piece on as the harms in force let it. It reports whether the
 // connection goes on.
 func (s *Stream) pass(c *carried, to net.Conn, piece []byte) bool {
-	for _, h := range s.inForce(c, to == c.caller, piece) {
+	for _, h := range s.met(c, to == c.caller, piece) {
 		if h.atCommit != nil {
 			h.atCommit()
 			c.reset()
@@ -238,9 +249,9 @@ func (s *Stream) wait(h *harm, d time.Duration) {
 // committed is PostgreSQL's answer to a commit: CommandComplete with its tag.
 const committed = "C\x00\x00\x00\x0bCOMMIT\x00"
 
-// inForce are the harms that a piece meets. An answer to a commit may bring
+// met are the harms that a piece meets. An answer to a commit may bring
 // further ones into force, and is the first to meet them.
-func (s *Stream) inForce(c *carried, fromCallee bool, piece []byte) []*harm {
+func (s *Stream) met(c *carried, fromCallee bool, piece []byte) []*harm {
 	commits := 0
 	if fromCallee {
 		seen := append(c.tail, piece...)
@@ -258,7 +269,7 @@ func (s *Stream) inForce(c *carried, fromCallee bool, piece []byte) []*harm {
 			h.commits += commits
 			h.active = h.commits >= h.effect.Commit
 		}
-		if h.active {
+		if h.inForce() {
 			s.feel(h)
 			met = append(met, h)
 		}

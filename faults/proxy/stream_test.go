@@ -189,6 +189,23 @@ func TestStream_IsHarmedWhileAMessageIsHandled(t *testing.T) {
 	}
 }
 
+// TestStream_HealsWhileAMessageIsHandled: what waits in a black hole is let go as
+// soon as its trial is healed, and what comes then is not harmed.
+func TestStream_HealsWhileAMessageIsHandled(t *testing.T) {
+	waiting := pin(t, "black-hole", `{"link":"merchant->database"}`, "merchant->wechatpay query#* request")
+	waiting.Limit = faults.Duration(time.Minute)
+	b := newBytesRig(t, waiting)
+	var first, second error
+	b.whileHandling(func() {
+		time.AfterFunc(50*time.Millisecond, func() { b.register.Heal([]faults.Trial{"t1"}) })
+		_, first = b.commits(1)
+		_, second = b.commits(1)
+	})
+	require.True(t, answered(b.rig, b.call("t1", faults.Query)))
+	require.Error(t, first, "it waited, and was lost with its connection")
+	require.NoError(t, second)
+}
+
 // TestStream_CrashAtACommit: the process goes down with the answer to its commit.
 func TestStream_CrashAtACommit(t *testing.T) {
 	b := newBytesRig(t, pin(t, "merchant-crash", `{"commit":2}`, "merchant->wechatpay query#1 request"))
@@ -242,7 +259,7 @@ func TestCommits_AreCounted(t *testing.T) {
 		s.begin(h)
 		for len(said) > 0 {
 			n := rapid.IntRange(1, len(said)).Draw(t, "piece")
-			s.inForce(c, true, said[:n])
+			s.met(c, true, said[:n])
 			said = said[n:]
 		}
 		require.Equal(t, answers, h.commits)
