@@ -14,7 +14,8 @@ import (
 // evidence gives the same verdict.
 func Judge(e *Evidence) Verdict {
 	j := &judging{evidence: e, verdict: Verdict{Run: e.Header.Run, Scenario: e.Header.Scenario, Seed: e.Header.Seed,
-		Environment: e.Header.Environment, Merchant: e.Header.Merchant, MerchantBug: e.Header.MerchantBug, Damage: e.Damage, RefusedHosts: e.RefusedHosts,
+		Environment: e.Header.Environment, Merchant: e.Header.Merchant, MerchantBug: e.Header.MerchantBug,
+		MerchantTwin: e.Header.MerchantTwin, Damage: e.Damage, RefusedHosts: e.RefusedHosts,
 		Findings: []Finding{}, Pins: PinAccount{FiredByFault: map[string]int{}, RequiredFiredIDs: []string{}}}}
 	j.reruns, j.worst = map[faults.Trial]map[string]bool{}, map[faults.Trial]Outcome{}
 	j.wrong = map[wrongKey]map[string]payment.Money{}

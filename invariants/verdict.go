@@ -24,9 +24,11 @@ type Verdict struct {
 	Environment string `json:"environment"`
 	// Merchant is the name of a merchant that a manifest describes; "" for the
 	// reference merchant.
-	Merchant    string  `json:"merchant,omitempty"`
-	MerchantBug string  `json:"merchantBug,omitempty"`
-	Outcome     Outcome `json:"outcome"`
+	Merchant    string `json:"merchant,omitempty"`
+	MerchantBug string `json:"merchantBug,omitempty"`
+	// MerchantTwin is the honest way to be different that was switched on, if any.
+	MerchantTwin string  `json:"merchantTwin,omitempty"`
+	Outcome      Outcome `json:"outcome"`
 	// Reasons say why the outcome is inconclusive, or would be.
 	Reasons []string `json:"reasons,omitempty"`
 	Counts  Counts   `json:"counts"`

@@ -91,6 +91,9 @@ func (p *printer) verdict(v invariants.Verdict) {
 	if v.MerchantBug != "" {
 		about += "  merchant bug " + Clean(v.MerchantBug)
 	}
+	if v.MerchantTwin != "" {
+		about += "  merchant twin " + Clean(v.MerchantTwin)
+	}
 	p.line(p.paint(faint, about))
 }
 

@@ -77,6 +77,9 @@ func (s *survey) incidentHead(text *bytes.Buffer, lead invariants.Finding) {
 	if v.MerchantBug != "" {
 		fmt.Fprintf(text, "| merchant bug switched on | %s |\n", code(v.MerchantBug))
 	}
+	if v.MerchantTwin != "" {
+		fmt.Fprintf(text, "| honest twin switched on | %s |\n", code(v.MerchantTwin))
+	}
 	fmt.Fprintf(text, "| verdict | %s: %s |\n", markdown(string(v.Outcome)), markdown(gist(v)))
 	text.WriteString("\n## Summary\n\n")
 	fmt.Fprintf(text, "In trial %s, %s.\n", code(string(lead.Trial)), markdown(strings.TrimSuffix(lead.Reason, ".")))

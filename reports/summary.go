@@ -30,6 +30,9 @@ func summary(s *survey) ([]byte, error) {
 	if v.MerchantBug != "" {
 		fmt.Fprintf(&text, ", merchant bug %s", code(v.MerchantBug))
 	}
+	if v.MerchantTwin != "" {
+		fmt.Fprintf(&text, ", merchant twin %s", code(v.MerchantTwin))
+	}
 	text.WriteString("\n")
 	s.summaryFindings(&text, slices.Concat(v.OurFault, v.Findings))
 	summarySides(&text, v)

@@ -57,6 +57,7 @@ the same trial.`,
 	}
 	choice.define(command)
 	merchant.define(command)
+	command.Flags().StringVar(&merchant.database, "merchant-database", "", "plan for a reference merchant with a database server at this URL, as run would; it is not called")
 	command.Flags().StringVar(&export, "export", "", "write this trial as a scenario file")
 	return command
 }

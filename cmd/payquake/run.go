@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/payquake/payquake/harness"
+	"github.com/payquake/payquake/harness/environment"
 	"github.com/payquake/payquake/harness/setup"
 	"github.com/payquake/payquake/internal/document"
 	"github.com/payquake/payquake/invariants"
@@ -75,6 +76,9 @@ func (c *conducting) check() error {
 	if c.database != "" { // the run's own network has no way out, not even to this machine
 		if c.environment == "docker" {
 			return usageError{errors.New("--merchant-database cannot be reached from the run's network, which has no way out: use --environment local")}
+		}
+		if _, err := environment.ParseDatabase(c.database); err != nil {
+			return usageError{fmt.Errorf("--merchant-database: %w", err)}
 		}
 		c.environment = "local"
 	}

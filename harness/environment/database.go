@@ -24,14 +24,23 @@ type database struct {
 	schema string
 }
 
+// ParseDatabase reads the URL of a database server; it does not call it.
+func ParseDatabase(text string) (*url.URL, error) {
+	server, err := url.Parse(text)
+	if err != nil || server.Hostname() == "" || (server.Scheme != "postgres" && server.Scheme != "postgresql") {
+		return nil, errors.New("the database's URL should be like postgres://user@127.0.0.1:5432/name?sslmode=disable")
+	}
+	return server, nil
+}
+
 // openDatabase makes the schema and puts a link before the server.
 func (l *local) openDatabase(ctx context.Context) error {
 	if l.topology.Merchant.Database == "" {
 		return nil
 	}
-	server, err := url.Parse(l.topology.Merchant.Database)
-	if err != nil || server.Hostname() == "" || !strings.HasPrefix(server.Scheme, "postgres") {
-		return errors.New("the merchant's database: want a URL such as postgres://user@127.0.0.1:5432/name?sslmode=disable")
+	server, err := ParseDatabase(l.topology.Merchant.Database)
+	if err != nil {
+		return err
 	}
 	made := &database{server: server, schema: "payquake_" + strings.Map(inName, strings.ToLower(l.topology.Run))}
 	if err := made.exec(ctx, "CREATE SCHEMA "+made.schema); err != nil {
