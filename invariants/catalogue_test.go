@@ -360,7 +360,7 @@ func TestCatalogue_NotApplicable(t *testing.T) {
 		"no-lost-payment":                          {idle, "nothing was captured"},
 		"no-double-charge":                         {idle, "nothing was captured"},
 		"no-phantom-payment":                       {idle, "no order was treated as paid"},
-		"no-wrong-amount":                          {idle, "no order was treated as paid on a capture"},
+		"no-wrong-amount":                          {idle, "nothing was booked on a capture"},
 		"no-refund-beyond-capture":                 {paidRun().ends(), "nothing was refunded"},
 		"no-lost-refund":                           {paidRun().ends(), "nothing was refunded"},
 		"no-double-fulfilment":                     {goodsless, "the merchant tells no fulfilment service"},

@@ -14,7 +14,9 @@ import (
 // provider's documents demand, is a lie: a validly signed message that differs
 // from what its sender said. What it then believes wrongly is reported with its
 // money, and is no violation. A lie that the message itself shows to be one (it
-// names another payment, or another amount than was due) misleads nobody.
+// answers about another payment than was asked for, or names another amount than
+// was due) misleads nobody into taking an order for paid; but who gives back what
+// it was told was taken has only that word for how much it was.
 
 // told is a statement about a payment or a refund that reached the merchant.
 type told struct {
@@ -58,8 +60,12 @@ func (t *Trial) statement(record journal.Record) (told, bool) {
 	if given.Signature != journal.SignatureValid || given.State == "" || (message.Leg == faults.RequestLeg && mustConfirm(message.Link)) {
 		return told{}, false
 	}
-	same := given.State == message.Sent.State && given.Amount == message.Sent.Amount && given.Refunded == message.Sent.Refunded
-	return told{record, given, message.Seen != nil && !same && given.Account == message.Sent.Account}, true
+	sent := message.Sent
+	if given.MerchantReference != sent.MerchantReference && message.Leg == faults.AnswerLeg {
+		return told{}, false
+	}
+	same := given.MerchantReference == sent.MerchantReference && given.State == sent.State && given.Amount == sent.Amount && given.Refunded == sent.Refunded
+	return told{record, given, message.Seen != nil && !same && given.Account == sent.Account}, true
 }
 
 // mustConfirm reports whether the documents of the provider that calls on this
@@ -83,6 +89,54 @@ func (t *Trial) saidPaid(order Order, by time.Time) *journal.Record {
 	return t.lieThat(paid, by, own)
 }
 
+// saidCaptured is the lie that a payment captured exactly what the merchant's books
+// say of it, if nobody had told the merchant the truth before. A merchant that holds
+// the order paid by it is only excused if that is what was due.
+func (t *Trial) saidCaptured(order Order, reference payment.MerchantReference) *journal.Record {
+	at := slices.IndexFunc(order.Payments, func(r journal.Record) bool { return r.Entry.MerchantReference == reference })
+	if at < 0 {
+		return nil
+	}
+	booked := order.Payments[at].Entry
+	if payment.State(booked.State) == payment.Captured && !same(booked.Amount, order.Total) {
+		return nil
+	}
+	statements := slices.SortedFunc(slices.Values(t.Messages), func(a, b journal.Record) int { return a.At.Compare(b.At) })
+	for _, record := range statements {
+		statement, is := t.statement(record)
+		if !is || statement.facts.MerchantReference != reference || statement.facts.State != string(payment.Captured) {
+			continue
+		}
+		if !statement.lie {
+			return nil
+		}
+		if same(statement.facts.Amount, booked.Amount) {
+			return &record
+		}
+	}
+	return nil
+}
+
+// refundedInItsName is the request by which a provider gave back more of a payment
+// than the merchant had written: changed on its way, and signed with its key. It is
+// nil if the merchant itself asked for more than this.
+func (t *Trial) refundedInItsName(capture Capture, asked payment.Money) *journal.Record {
+	var changed *journal.Record
+	meant := capture.Returned
+	for _, record := range t.Messages {
+		message := record.Message
+		if message.Operation != faults.Refund || message.Leg != faults.RequestLeg || message.Seen == nil || message.Seen.Signature != journal.SignatureValid ||
+			message.Sent.MerchantReference != capture.Reference || !more(message.Seen.Refunded, message.Sent.Refunded) {
+			continue
+		}
+		changed, meant = &record, minus(meant, minus(message.Seen.Refunded, message.Sent.Refunded))
+	}
+	if more(meant, asked) {
+		return nil
+	}
+	return changed
+}
+
 // saidRefunded is the lie that a refund was done for its amount.
 func (t *Trial) saidRefunded(entry journal.Entry) *journal.Record {
 	own := func(f journal.Facts) bool { return f.RefundReference == entry.RefundReference }
@@ -99,6 +153,10 @@ func (j *Judgement) accuse(lie *journal.Record, breach Breach) {
 		return
 	}
 	breach.Witness = append(breach.Witness, lie.Ref())
-	breach.Reason += "; that is what it had been told, validly signed"
+	if lie.Message.Link.From() == "merchant" && lie.Message.Leg == faults.RequestLeg {
+		breach.Reason += "; that is what the provider had been told in its name, validly signed"
+	} else {
+		breach.Reason += "; that is what it had been told, validly signed"
+	}
 	j.Misled = append(j.Misled, breach)
 }

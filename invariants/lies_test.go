@@ -48,6 +48,23 @@ func TestMisled(t *testing.T) {
 	}
 	unsigned := lie
 	unsigned.Signature = journal.SignatureInvalid
+	crossed := answered(said("p2", payment.Captured, 1000), lie)
+	crossed.Link, crossed.Operation, crossed.Leg, crossed.Status = "wechatpay->merchant", faults.NotifyPayment, faults.RequestLeg, 0
+	crossedAnswer := answered(said("p2", payment.Pending, 1000), lie)
+	// Told of one fen too much, or too little, the merchant gave back what it was told.
+	returning := func(told int64, ends func(*story) *story) *story {
+		return ends(run().placed("o1", 1000).created("p1", 1000).captured("p1", 1000).
+			message(answered(said("p1", payment.Captured, 1000), said("p1", payment.Captured, told)))).marks(payment.OrderClosed).ends()
+	}
+	tooMuch := func(s *story) *story {
+		return s.books("p1", payment.HandedOver, 1001).booksRefund("r1", "p1", payment.RefundHandedOver, 1001)
+	}
+	tooLittle := func(s *story) *story {
+		return s.refunded("r1", "p1", 999).books("p1", payment.Returned, 999).booksRefund("r1", "p1", payment.RefundDone, 999)
+	}
+	inItsName := journal.Message{ID: "r", Link: "merchant->wechatpay", Operation: faults.Refund, Nth: 1, Leg: faults.RequestLeg, Fate: journal.Passed,
+		Sent: journal.Facts{Operation: faults.Refund, MerchantReference: "p1", RefundReference: "r1", Refunded: payment.Fen(400), Signature: journal.SignatureValid}}
+	inItsName.Seen = &journal.Facts{Operation: faults.Refund, MerchantReference: "p1", RefundReference: "r1", Refunded: payment.Fen(401), Signature: journal.SignatureValid}
 	elsewhere := lie
 	elsewhere.Account = "somebody-else"
 	truth := journal.Message{ID: "truth", Link: "merchant->wechatpay", Operation: faults.Query, Nth: 2, Leg: faults.AnswerLeg, Status: 200,
@@ -71,9 +88,25 @@ func TestMisled(t *testing.T) {
 		"the lie came after the truth":           {"no-phantom-payment", phantom(truth, answered(unpaid, lie)), true},
 		"the lie names another amount":           {"no-phantom-payment", phantom(answered(unpaid, said("p1", payment.Captured, 999))), false},
 		"the lie names another payment":          {"no-phantom-payment", phantom(answered(unpaid, said("p2", payment.Captured, 1000))), false},
-		"the lie is not signed":                  {"no-phantom-payment", phantom(answered(unpaid, unsigned)), false},
-		"the lie is for another account":         {"no-phantom-payment", phantom(answered(unpaid, elsewhere)), false},
-		"nobody lied":                            {"no-phantom-payment", phantom(truth), false},
+		"a notification was about another":       {"no-phantom-payment", phantom(crossed), true},
+		"an answer is about another":             {"no-phantom-payment", phantom(crossedAnswer), false},
+		"too much was said, and given back":      {"no-refund-beyond-capture", returning(1001, tooMuch), true},
+		"too much was said, and lost":            {"no-lost-payment", returning(1001, tooMuch), true},
+		"too much was given back":                {"no-refund-beyond-capture", returning(1000, tooMuch), false},
+		"more than was said was given back":      {"no-refund-beyond-capture", returning(1001, func(s *story) *story { return tooMuch(s).booksRefund("r2", "p1", payment.RefundRequested, 1) }), false},
+		"too little was said, and given back":    {"no-wrong-amount", returning(999, tooLittle), true},
+		"too little was given back":              {"no-wrong-amount", returning(1000, tooLittle), false},
+		"another amount than was said is booked": {"no-wrong-amount", returning(998, tooLittle), false},
+		"the message shows a wrong amount": {"no-wrong-amount", returning(999, func(s *story) *story {
+			return s.books("p1", payment.Captured, 999).marks(payment.OrderPaid)
+		}), false},
+		"more was asked back in its name": {"no-refund-beyond-capture", paidRun().asksRefund("q1", 400).message(inItsName).
+			refunded("r1", "p1", 401).booksRefund("r1", "p1", payment.RefundHandedOver, 400).ends(), true},
+		"it asked twice itself": {"no-refund-beyond-capture", paidRun().asksRefund("q1", 400).message(inItsName).
+			refunded("r1", "p1", 401).refunded("r2", "p1", 400).booksRefund("r1", "p1", payment.RefundHandedOver, 400).booksRefund("r2", "p1", payment.RefundDone, 400).ends(), false},
+		"the lie is not signed":          {"no-phantom-payment", phantom(answered(unpaid, unsigned)), false},
+		"the lie is for another account": {"no-phantom-payment", phantom(answered(unpaid, elsewhere)), false},
+		"nobody lied":                    {"no-phantom-payment", phantom(truth), false},
 		"the capture is of less than it is told to be": {"no-wrong-amount", run().placed("o1", 1000).created("p1", 1000).captured("p1", 999).
 			message(answered(said("p1", payment.Captured, 999), lie)).books("p1", payment.Captured, 999).marks(payment.OrderPaid).released("k1").ends(), true},
 		"a refund was called done": {"no-lost-refund", paidRun().message(refundLie).booksRefund("r1", "p1", payment.RefundDone, 400).ends(), true},

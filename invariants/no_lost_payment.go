@@ -32,9 +32,9 @@ func checkNoLostPayment(t *Trial) Judgement {
 			if capture.Kept().Minor <= 0 || t.believes(order, capture) || order.handed(string(capture.Reference)) {
 				continue
 			}
-			judgement.breach("booked-or-returned", capture.Kept(), []journal.Ref{capture.Record, order.Entry},
+			judgement.accuse(t.saidCaptured(order, capture.Reference), breachOf("booked-or-returned", capture.Kept(), []journal.Ref{capture.Record, order.Entry},
 				"the provider captured %s under reference %s; the merchant's books call the order %q and do not have it",
-				capture.Amount, capture.Reference, order.State)
+				capture.Amount, capture.Reference, order.State))
 		}
 	}
 	for _, capture := range t.look().strangers {

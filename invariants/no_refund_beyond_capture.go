@@ -60,8 +60,13 @@ func checkBookedRefunds(t *Trial, order Order, judgement *Judgement) {
 	for _, record := range order.Payments {
 		capture, found := order.captureOf(record.Entry.MerchantReference)
 		if sum := sums[record.Entry.PaymentID]; found && more(sum, capture.Amount) {
-			judgement.breach("books-within-capture", minus(sum, capture.Amount), append(witness[record.Entry.PaymentID], capture.Record),
+			breach := breachOf("books-within-capture", minus(sum, capture.Amount), append(witness[record.Entry.PaymentID], capture.Record),
 				"the merchant's books refund %s of a capture of %s", sum, capture.Amount)
+			var lie *journal.Record
+			if !more(sum, record.Entry.Amount) { // no more than it was told was taken
+				lie = t.saidCaptured(order, capture.Reference)
+			}
+			judgement.accuse(lie, breach)
 		}
 	}
 }
@@ -111,8 +116,8 @@ func checkOnlyAsked(t *Trial, order Order, judgement *Judgement) {
 		asked = plus(asked, amount)
 	}
 	if more(kept.Returned, asked) {
-		judgement.breach("only-what-was-asked", minus(kept.Returned, asked), append(t.refundWitness(kept.Reference), kept.Record),
-			"%s was asked back, and %s went back", asked, kept.Returned)
+		judgement.accuse(t.refundedInItsName(kept, asked), breachOf("only-what-was-asked", minus(kept.Returned, asked),
+			append(t.refundWitness(kept.Reference), kept.Record), "%s was asked back, and %s went back", asked, kept.Returned))
 	}
 }
 

@@ -34,14 +34,15 @@ func checkNoWrongAmount(t *Trial) Judgement {
 			entry := record.Entry
 			capture, found := order.captureOf(entry.MerchantReference)
 			booked := payment.State(entry.State) == payment.Captured || payment.State(entry.State) == payment.Returned
+			any = any || (booked && found)
 			if booked && found && !same(entry.Amount, capture.Amount) {
-				judgement.breach("booked-equals-capture", distance(entry.Amount, capture.Amount), []journal.Ref{capture.Record, record.Ref()},
-					"the provider captured %s, the merchant booked %s", capture.Amount, entry.Amount)
+				judgement.accuse(t.saidCaptured(order, capture.Reference), breachOf("booked-equals-capture", distance(entry.Amount, capture.Amount), []journal.Ref{capture.Record, record.Ref()},
+					"the provider captured %s, the merchant booked %s", capture.Amount, entry.Amount))
 			}
 		}
 	}
 	if !any {
-		judgement.NotApplicable = "no order was treated as paid on a capture"
+		judgement.NotApplicable = "nothing was booked on a capture"
 	}
 	return judgement
 }

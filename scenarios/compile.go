@@ -11,7 +11,7 @@ import (
 
 const (
 	// maxBatch bounds how many trials run in one batch.
-	maxBatch = 800
+	maxBatch = 1000
 	// company is how many trials without a fault run beside one that stops a
 	// process: they show what the stop does to payments it was not aimed at.
 	company = 6

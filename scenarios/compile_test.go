@@ -57,7 +57,7 @@ func TestCompile_PlanIsSound(t *testing.T) {
 				require.False(t, batches[batch.ID])
 				batches[batch.ID] = true
 				require.Positive(t, batch.InFlight)
-				require.LessOrEqual(t, len(batch.Trials), 800)
+				require.LessOrEqual(t, len(batch.Trials), 1000)
 				requireApart(t, batch)
 				for _, trial := range batch.Trials {
 					require.False(t, ids[trial.ID], trial.ID)
@@ -177,7 +177,7 @@ func TestCompile_SuiteFitsItsTime(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1, "failing-database needs a database server")
 	plan := compile(t, everyDay, 1)
-	require.Len(t, plan.Parts, 13)
+	require.Len(t, plan.Parts, 14)
 	shared, alone, disturbing := 0, 0, 0
 	for _, batch := range plan.Batches {
 		if batch.Disturbs {
@@ -190,9 +190,9 @@ func TestCompile_SuiteFitsItsTime(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, len(plan.Batches)-disturbing)
-	require.Equal(t, 11, disturbing)
-	require.Equal(t, 800, shared)
-	require.Equal(t, 70, alone)
+	require.Equal(t, 14, disturbing)
+	require.Equal(t, 950, shared)
+	require.Equal(t, 98, alone)
 }
 
 // TestCompile_SameTrialsInCompany: a scenario deals the same shoppers and

@@ -34,7 +34,8 @@ func (c *Client) PrepareRefund(intent merchant.RefundIntent) (merchant.Request, 
 // moved its money; a success without it decides nothing (section 6), so the
 // same bytes go again until a query decides: whoever took it for accepted would
 // wait for a refund that nobody makes. What the answer calls refund_fee is the
-// sum of all refunds so far, so how much moved is what was asked.
+// sum of all refunds so far: it shows how much moved if this was the first of them,
+// and of another the query tells.
 func (c *Client) Refund(ctx context.Context, asked merchant.RefundAsked, request merchant.Request) merchant.RefundAnswer {
 	n, err := c.call(ctx, methodRefund, request.Body)
 	if err != nil {
@@ -68,8 +69,12 @@ func (c *Client) Refund(ctx context.Context, asked merchant.RefundAsked, request
 	if said.FundChange != "Y" || total.Minor < amount.Minor {
 		return merchant.RefundAnswer{Result: merchant.Result{Detail: fmt.Sprintf("fund_change %.8q of %s decides nothing", said.FundChange, total)}}
 	}
-	return merchant.RefundAnswer{Result: result, Report: merchant.RefundReport{Payment: asked.Payment, Refund: asked.Refund,
-		ProviderReference: payment.ProviderReference(said.TradeNo), State: payment.RefundDone, Amount: amount}}
+	report := merchant.RefundReport{Payment: asked.Payment, Refund: asked.Refund,
+		ProviderReference: payment.ProviderReference(said.TradeNo), State: payment.RefundDone, Amount: amount}
+	if total != amount {
+		report.State = payment.RefundProcessing
+	}
+	return merchant.RefundAnswer{Result: result, Report: report}
 }
 
 // QueryRefund implements merchant.Refunds. An answer without the refund's

@@ -62,8 +62,12 @@ func TestRefund_OnlyFundChangeSaysDone(t *testing.T) {
 			got := c.Refund(context.Background(), asked, request)
 			require.Equal(t, row.outcome, got.Outcome, got.Detail)
 			if row.outcome == merchant.OK {
+				state := payment.RefundDone
+				if name == "moved now, others before" {
+					state = payment.RefundProcessing
+				}
 				require.Equal(t, merchant.RefundReport{Payment: "P1", Refund: "R1", ProviderReference: "T1",
-					State: payment.RefundDone, Amount: payment.Fen(2000)}, got.Report)
+					State: state, Amount: payment.Fen(2000)}, got.Report)
 			}
 		})
 	}
