@@ -1,17 +1,21 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,189 +24,267 @@ import (
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/journal"
 	"github.com/payquake/payquake/merchant/bugs"
+	"github.com/payquake/payquake/merchant/twins"
 	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/scenarios"
 )
 
-// measuring runs the payquake binary.
-type measuring struct {
-	ctx     context.Context
-	program string
+const (
+	// correctTrials and twinTrials are how many trials the correct merchant and
+	// each honest twin must stand without a finding.
+	correctTrials, twinTrials = 10_000, 1_000
+	// atOnce is how many runs go on side by side: most of a run is waiting for rest.
+	atOnce = 3
+	// detectionPage is what detection writes, and detectionLog what it remembers: a
+	// measure that was interrupted goes on where it was.
+	detectionPage, detectionLog = "docs/detection.md", "bin/detection.jsonl"
+)
+
+// trying is one run that detection makes: a merchant and a seed.
+type trying struct {
+	Program  string `json:"program"` // the binary's hash: another binary is another measure
+	Scenario string `json:"scenario"`
+	Bug      string `json:"bug,omitempty"`
+	Twin     string `json:"twin,omitempty"`
+	Seed     uint64 `json:"seed"`
 }
 
-// ran is how a run of the binary ended.
-type ran struct {
-	verdict invariants.Verdict
-	code    int
-	folder  string
+// tried is what came of it.
+type tried struct {
+	trying
+	Outcome invariants.Outcome `json:"outcome"`
+	Trials  int                `json:"trials"`
+	// Promised are the trials that broke the invariant which the bug's page names.
+	Promised map[payment.ProviderName]int `json:"promised,omitempty"`
+	// First is the place in the plan of the first of them, from 1.
+	First int `json:"first,omitempty"`
+	// Others are the other invariants that were broken.
+	Others []string `json:"others,omitempty"`
+	// Again is what the first line of the finding did, run as printed.
+	Again string `json:"again,omitempty"`
+	// Fired counts the pins that fired, by fault.
+	Fired   map[string]int `json:"fired"`
+	Reasons []string       `json:"reasons,omitempty"`
 }
 
-// run runs a scenario and reads its verdict.
-func (m measuring) run(results string, arguments ...string) (ran, error) {
-	command := exec.CommandContext(m.ctx, m.program, append([]string{"run", "--json", "--results", results}, arguments...)...)
-	var said, complained bytes.Buffer
-	command.Stdout, command.Stderr = &said, &complained
-	err := command.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return ran{}, fmt.Errorf("run %s: %w", m.program, err)
-	}
-	result := ran{code: command.ProcessState.ExitCode(), folder: filepath.Join(results, "latest")}
-	if err := json.Unmarshal(said.Bytes(), &result.verdict); err != nil {
-		return ran{}, fmt.Errorf("read the verdict (exit %d): %w\n%s", result.code, err, complained.String())
-	}
-	return result, nil
+// detection runs a scenario against every known bug with several seeds, and against
+// the correct merchant and its honest twins for as many trials as they must stand.
+type detection struct {
+	measuring
+	environment, scenario string
+	seeds                 int
+	results               string // a folder for the runs, which are not kept
+	database              string // a PostgreSQL, for what needs one
+	hash                  string // of the binary
+
+	mutex sync.Mutex
+	done  []tried
+	log   *os.File
 }
 
-// detection runs a scenario once per known bug, and the printed command of the
-// finding once more, and writes the table. It fails if a bug escapes through a
-// provider with which it does harm.
-func (m measuring) detection(environment, scenario string) error {
+// detect makes the table. It fails if a bug escapes through a provider with which
+// it does harm, or a right merchant is accused.
+func (m measuring) detect(environment, scenario string, seeds int) (err error) {
 	results, err := os.MkdirTemp("", "payquake-detection-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(results)
-	names := scenarios.DefaultSystems().Providers
-	var table strings.Builder
-	fmt.Fprintf(&table, `# Detection
-
-Each known mistake of `+"`merchant/bugs`"+`, switched on, against `+"`payquake run %s`"+` in the %s
-environment with seed 1. Under each provider stands how many of its trials broke the
-promised invariant; a dash means that the mistake costs nothing there, for the reason below
-the table. *First* is the place of the first such trial in the order in which the plan has
-them, of all. *Again* is what the first line of the finding did, run as printed. A bug
-whose own scenario harms a database is given a PostgreSQL. Made by `+"`make detection`"+`.
-
-| bug | promised invariant |`, scenario, environment)
-	for _, provider := range names {
-		fmt.Fprintf(&table, " %s |", provider.Name)
-	}
-	table.WriteString(" first | also violated | again |\n| --- | --- |" + strings.Repeat(" ---: |", len(names)) + " ---: | --- | --- |\n")
-	rows, err := m.rows(results, environment, scenario)
+	server, stop, err := postgres.Start()
 	if err != nil {
 		return err
 	}
-	escaped := 0
-	var notes strings.Builder
-	for i, bug := range bugs.All() {
-		fmt.Fprintf(&table, "| `%s` | `%s` |", bug.Name, bug.Invariant)
-		for _, provider := range names {
-			why, harmless := bug.Harmless[provider.Name]
-			found := rows[i].trials[provider.Name]
-			switch {
-			case found == 0 && harmless:
-				table.WriteString(" – |")
-				fmt.Fprintf(&notes, "- `%s` with %s: %s.\n", bug.Name, provider.Name, why)
-			default:
-				fmt.Fprintf(&table, " %d |", found)
-				escaped += one(found == 0)
-			}
-		}
-		fmt.Fprintf(&table, " %d of %d | %s | %s |\n", rows[i].first, rows[i].all, strings.Join(rows[i].others, ", "), rows[i].again)
-		escaped += one(rows[i].again == "no" || !rows[i].found)
-	}
-	if notes.Len() > 0 {
-		table.WriteString("\n" + notes.String())
-	}
-	if err := os.WriteFile("docs/detection.md", []byte(table.String()), 0o644); err != nil {
+	defer func() { err = errors.Join(err, stop()) }()
+	d := &detection{measuring: m, environment: environment, scenario: scenario, seeds: seeds, results: results, database: server}
+	if err := d.remember(); err != nil {
 		return err
 	}
-	if escaped > 0 {
-		return fmt.Errorf("%d times a bug was not found with a provider, or not found again", escaped)
+	defer func() { err = errors.Join(err, d.log.Close()) }()
+	wanted, err := d.wanted()
+	if err != nil {
+		return err
 	}
-	return nil
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, t := range wanted {
+		group.Go(func() error { return d.try(t) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	page, failures := d.page()
+	if err := os.WriteFile(detectionPage, []byte(page), 0o644); err != nil {
+		return err
+	}
+	return failures
 }
 
-func one(yes bool) int {
-	if yes {
-		return 1
+// remember reads what an earlier measure of the same binary found out.
+func (d *detection) remember() error {
+	text, err := os.ReadFile(detectionLog)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return 0
+	lines := bufio.NewScanner(strings.NewReader(string(text)))
+	for lines.Scan() {
+		var t tried
+		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
+			return fmt.Errorf("%s: %w; delete it to begin again", detectionLog, err)
+		}
+		d.done = append(d.done, t)
+	}
+	d.log, err = os.OpenFile(detectionLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	return err
 }
 
-// atOnce is how many runs go on side by side: most of a run is waiting for rest.
-const atOnce = 2
-
-// rows runs the scenario once per bug.
-func (m measuring) rows(results, environment, scenario string) (_ []row, err error) {
-	rows := make([]row, len(bugs.All()))
-	server, stop, err := postgres.Start()
+// wanted are the runs to make: what every reader asks first comes first.
+func (d *detection) wanted() ([]trying, error) {
+	program, err := os.ReadFile(d.program)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i, bug := range bugs.All() {
-		group.Go(func() error {
-			arguments := []string{scenario, "--environment", environment, "--merchant-bug", bug.Name}
-			own, err := scenarios.Load("bugs/"+bug.Name, scenarios.DefaultSystems())
-			if err != nil {
-				return fmt.Errorf("bug %s: %w", bug.Name, err)
-			}
-			database := ""
-			if _, _, needs := own.WithoutStreams(); needs != nil {
-				database = " --merchant-database '" + server + "'"
-				arguments = append(arguments, "--merchant-database", server)
-			}
-			result, err := m.run(filepath.Join(results, bug.Name), arguments...)
-			if err != nil {
-				return fmt.Errorf("bug %s: %w", bug.Name, err)
-			}
-			if rows[i], err = judgeRow(bug, result); err != nil {
-				return fmt.Errorf("bug %s: %w", bug.Name, err)
-			}
-			rows[i].again = "–"
-			if rows[i].found {
-				rows[i].again = m.again(rows[i].repeat, filepath.Join(results, bug.Name), database)
-			}
-			fmt.Fprintf(os.Stderr, "%s: found %s (exit %d), again: %s\n", bug.Name, yes(rows[i].found), result.code, rows[i].again)
-			return nil
-		})
+	hash := sha256.Sum256(program)
+	d.hash = hex.EncodeToString(hash[:8])
+	base := trying{Program: d.hash, Scenario: d.scenario}
+	suite, err := scenarios.Load(d.scenario, scenarios.DefaultSystems())
+	if err != nil {
+		return nil, err
 	}
-	return rows, group.Wait()
+	plan, err := scenarios.Compile(suite, scenarios.DefaultSystems(), 1)
+	if err != nil {
+		return nil, err
+	}
+	var all []trying
+	add := func(bug, twin string, seed int) {
+		t := base
+		t.Bug, t.Twin, t.Seed = bug, twin, uint64(seed)
+		all = append(all, t)
+	}
+	for seed := range d.seeds {
+		for _, bug := range bugs.All() {
+			add(bug.Name, "", seed+1)
+		}
+		if seed > 0 {
+			continue
+		}
+		for _, twin := range twins.All() {
+			for more := range (twinTrials + plan.Count() - 1) / plan.Count() {
+				add("", twin.Name, more+1)
+			}
+		}
+		for more := range (correctTrials + plan.Count() - 1) / plan.Count() {
+			add("", "", more+1)
+		}
+	}
+	return slices.DeleteFunc(all, func(t trying) bool { return d.known(t) != nil }), nil
 }
 
-// row is a line of the table.
-type row struct {
-	found  bool
-	trials map[payment.ProviderName]int // with the promised finding
-	first  int                          // place of the first of them in the plan, from 1
-	all    int
-	others []string
-	repeat string
-	again  string
+func (d *detection) known(t trying) *tried {
+	at := slices.IndexFunc(d.done, func(known tried) bool { return known.trying == t })
+	if at < 0 {
+		return nil
+	}
+	return &d.done[at]
 }
 
-func judgeRow(bug bugs.Bug, result ran) (row, error) {
-	r := row{trials: map[payment.ProviderName]int{}}
+// try makes one run, and writes down what came of it.
+func (d *detection) try(t trying) error {
+	name := strings.Trim(t.Bug+t.Twin, "-")
+	if name == "" {
+		name = "correct"
+	}
+	folder := filepath.Join(d.results, fmt.Sprintf("%s-%d", name, t.Seed))
+	defer os.RemoveAll(folder)
+	arguments := []string{t.Scenario, "--environment", d.environment, "--seed", fmt.Sprint(t.Seed)}
+	if t.Bug != "" {
+		arguments = append(arguments, "--merchant-bug", t.Bug)
+	}
+	if t.Twin != "" {
+		arguments = append(arguments, "--merchant-twin", t.Twin)
+	}
+	needsDatabase, err := d.needsDatabase(t)
+	if err != nil {
+		return err
+	}
+	if needsDatabase {
+		arguments = append(arguments, "--merchant-database", d.database)
+	}
+	result, err := d.run(folder, arguments...)
+	if err != nil {
+		return fmt.Errorf("%s, seed %d: %w", name, t.Seed, err)
+	}
+	came := tried{trying: t, Outcome: result.verdict.Outcome, Trials: result.verdict.Counts.Begun, Fired: result.verdict.Pins.FiredByFault, Reasons: result.verdict.Reasons}
+	if t.Bug != "" {
+		err = d.judge(&came, result, needsDatabase)
+	} else {
+		for _, finding := range result.verdict.Findings {
+			came.Others = append(came.Others, finding.Invariant+" in "+string(finding.Trials[0]))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s, seed %d: %w", name, t.Seed, err)
+	}
+	fmt.Fprintf(os.Stderr, "%s, seed %d: %s; first %d of %d, again: %s\n", name, t.Seed, came.Outcome, came.First, came.Trials, came.Again)
+	line, err := json.Marshal(came)
+	if err != nil {
+		return err
+	}
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	d.done = append(d.done, came)
+	_, err = d.log.Write(append(line, '\n'))
+	return err
+}
+
+// needsDatabase reports whether a run is to have a PostgreSQL: of a bug whose own
+// scenario harms one, and of the correct merchant, to whom everything is done.
+func (d *detection) needsDatabase(t trying) (bool, error) {
+	if t.Bug == "" {
+		return t.Twin == "", nil
+	}
+	own, err := scenarios.Load("bugs/"+t.Bug, scenarios.DefaultSystems())
+	if err != nil {
+		return false, err
+	}
+	_, _, needs := own.WithoutStreams()
+	return needs != nil, nil
+}
+
+// judge finds the promised invariant in a verdict and, with the first seed, runs the
+// finding again.
+func (d *detection) judge(came *tried, result ran, database bool) error {
+	bug, err := bugs.ByName(came.Bug)
+	if err != nil {
+		return err
+	}
 	plan, err := scenarios.ReadPlan(journal.Folder(result.folder).Path(journal.PlanFile))
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.all = plan.Count()
+	came.Promised = map[payment.ProviderName]int{}
+	repeat, others := "", map[string]bool{}
 	for _, finding := range result.verdict.Findings {
 		if !strings.Contains(bug.Invariant, finding.Invariant) {
-			if name := "`" + finding.Invariant + "`"; !slices.Contains(r.others, name) {
-				r.others = append(r.others, name)
-			}
+			others[finding.Invariant] = true
 			continue
 		}
 		for _, id := range finding.Trials {
 			if trial, _, known := plan.Find(id); known {
-				r.trials[trial.Provider]++
-				r.found = result.code == 1
-				if at := placeOf(plan, id); r.first == 0 || at < r.first {
-					r.first = at
+				came.Promised[trial.Provider]++
+				if at := placeOf(plan, id); came.First == 0 || at < came.First {
+					came.First = at
 				}
 			}
 		}
-		if r.repeat == "" || finding.Alone == invariants.Confirmed {
-			r.repeat = finding.Repeat
+		if repeat == "" || finding.Alone == invariants.Confirmed {
+			repeat = finding.Repeat
 		}
 	}
-	return r, nil
+	came.Others = slices.Sorted(maps.Keys(others))
+	if came.Seed == 1 && repeat != "" {
+		came.Again = d.again(repeat, filepath.Dir(result.folder), database)
+	}
+	return nil
 }
 
 // placeOf is how many trials of a plan come up to one, itself included.
@@ -220,19 +302,15 @@ func placeOf(plan scenarios.Plan, id faults.Trial) int {
 }
 
 // again runs the command as printed; only the folder for results is another.
-func (m measuring) again(repeat, results, database string) string {
-	command := exec.CommandContext(m.ctx, "/bin/sh", "-c", repeat+" --results "+filepath.Join(results, "again")+database)
+func (d *detection) again(repeat, results string, database bool) string {
+	if database {
+		repeat += " --merchant-database '" + d.database + "'"
+	}
+	command := exec.CommandContext(d.ctx, "/bin/sh", "-c", repeat+" --results "+filepath.Join(results, "again"))
 	said, _ := command.CombinedOutput() // found again is exit code 1
 	found := regexp.MustCompile(`was violated again, in run (\d+)`).FindSubmatch(said)
 	if found == nil || command.ProcessState.ExitCode() != 1 {
 		return "no"
 	}
 	return "in run " + string(found[1])
-}
-
-func yes(is bool) string {
-	if is {
-		return "yes"
-	}
-	return "no"
 }

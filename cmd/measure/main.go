@@ -17,12 +17,13 @@ func main() {
 	program := flag.String("program", "bin/payquake", "the payquake binary")
 	environment := flag.String("environment", "local", "docker or local, for detection")
 	scenario := flag.String("scenario", "suite", "what detection runs")
+	seeds := flag.Int("seeds", 3, "with how many seeds detection runs each bug")
 	flag.Parse()
 	m := measuring{ctx: ctx, program: *program}
 	var err error
 	switch flag.Arg(0) {
 	case "detection":
-		err = m.detection(*environment, *scenario)
+		err = m.detect(*environment, *scenario, *seeds)
 	case "speed":
 		err = m.speed()
 	default:
