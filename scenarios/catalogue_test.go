@@ -57,7 +57,7 @@ func TestCatalogue_Names(t *testing.T) {
 	want := []string{"across-wallets", "calm", "corrupted-amounts", "crashing-merchant", "duplicates", "failing-database", "forgeries", "late-and-out-of-order",
 		"lies", "lost-answers", "mixed", "outages", "refund-storm", "restless-shoppers", "slow-provider", "suite", "unreadable-messages", "unusual-provider",
 		"bugs/acknowledges-before-persisting", "bugs/acknowledges-what-failed", "bugs/amount-unchecked", "bugs/answer-of-another-order",
-		"bugs/any-refund-is-full-refund", "bugs/certificate-for-ever", "bugs/closes-without-asking", "bugs/currency-ignored", "bugs/dedupes-by-message-id",
+		"bugs/any-refund-is-full-refund", "bugs/certificate-for-ever", "bugs/changes-while-paying", "bugs/closes-without-asking", "bugs/currency-ignored", "bugs/dedupes-by-message-id",
 		"bugs/fen-yuan-mixed-up", "bugs/float-yuan", "bugs/ignores-late-payment", "bugs/keeps-second-payment",
 		"bugs/moves-backwards", "bugs/new-parameters-on-retry", "bugs/new-reference-while-undecided", "bugs/new-refund-number",
 		"bugs/no-query-job", "bugs/notification-race", "bugs/notification-twice", "bugs/refund-accepted-is-done",

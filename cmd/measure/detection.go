@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +34,8 @@ const (
 	// correctTrials and twinTrials are how many trials the correct merchant and
 	// each honest twin must stand without a finding.
 	correctTrials, twinTrials = 10_000, 1_000
-	// atOnce is how many runs go on side by side: most of a run is waiting for rest.
-	atOnce = 3
+	// runsPerCore is how many runs go on side by side: most of a run is waiting for rest.
+	runsPerCore = 2
 	// detectionPage is what detection writes, and detectionLog what it remembers: a
 	// measure that was interrupted goes on where it was.
 	detectionPage, detectionLog = "docs/detection.md", "bin/detection.jsonl"
@@ -105,7 +106,7 @@ func (m measuring) detect(environment, scenario string, seeds int) (err error) {
 		return err
 	}
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(runsPerCore * runtime.NumCPU())
 	for _, t := range wanted {
 		group.Go(func() error { return d.try(t) })
 	}

@@ -50,7 +50,7 @@ func TestSuite_HoldsInContainers(t *testing.T) {
 		require.Equal(t, invariants.Held, side.Outcome, "%+v", side)
 		held[side.Scenario]++
 	}
-	require.Len(t, held, 13)
+	require.Len(t, held, 14)
 	for scenario, providers := range held {
 		require.Equal(t, 3, providers, "%s holds with every provider", scenario)
 	}

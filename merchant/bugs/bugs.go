@@ -1,7 +1,8 @@
 // Package bugs is the bug zoo: known real-world mistakes of merchants, one
 // file each. A bug replaces one decision of merchant.Policy and nothing else,
 // so that what payquake finds is what that decision costs. Numbers and names
-// are those of the catalogue; numbers without a file are not built yet.
+// are those of the catalogue, and from 31 on our own; numbers without a file are not
+// built yet.
 package bugs
 
 import (
@@ -37,6 +38,7 @@ func All() []Bug {
 		trustsBrowserReturn(), acknowledgesBeforePersisting(), acknowledgesWhatFailed(), closesWithoutAsking(), ignoresLatePayment(), keepsSecondPayment(),
 		movesBackwards(), unknownOrderDropped(), anyRefundIsFullRefund(), refundAcceptedIsDone(), refundsWithoutLock(),
 		dedupesByMessageID(), answerOfAnotherOrder(), certificateForEver(), twoTransactions(), newParametersOnRetry(), currencyIgnored(),
+		changesWhilePaying(),
 	}
 }
 

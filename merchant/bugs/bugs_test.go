@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/payquake/payquake/merchant"
 	"github.com/payquake/payquake/merchant/bugs"
 	"github.com/payquake/payquake/merchant/internal/scripted"
+	"github.com/payquake/payquake/merchant/twins"
 	"github.com/payquake/payquake/payment"
 )
 
@@ -351,6 +353,18 @@ var exposuresOfOldMistakes = map[string]func(t *testing.T, bug *bugs.Bug) bool{
 		calls := provider.Calls("start")
 		return len(calls) > 1 && calls[0].Body != calls[1].Body
 	},
+	"changes-while-paying": func(t *testing.T, bug *bugs.Bug) bool {
+		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
+		s.start("p1", payment.MethodCode)
+		change := merchant.BasketChange{Lines: []merchant.Line{{Name: "tea", Quantity: 2, Price: payment.Fen(1000)}}, Total: payment.Fen(2000)}
+		status, err := s.Do(http.MethodPut, "/orders/"+s.order.ID+"/lines", change, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.notify(s.pay(0, 1000))
+		order := s.atRest().Orders[0]
+		return status == http.StatusOK && order.State == payment.OrderPaid && order.Total == payment.Fen(2000)
+	},
 	"currency-ignored": func(t *testing.T, bug *bugs.Bug) bool {
 		s := open(t, bug, &scripted.Provider{}, scripted.Timers())
 		s.start("p1", payment.MethodCode)
@@ -426,5 +440,42 @@ func TestByName(t *testing.T) {
 	}
 	if _, err := bugs.ByName("zzzzzzzzzzzzzzzz"); !errors.Is(err, bugs.ErrUnknown) || strings.Contains(err.Error(), "did you mean") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestEveryGuardIsDropped: each decision of the merchant is a switch, which some bug
+// or honest twin throws; TestEveryBugBites shows what that does.
+func TestEveryGuardIsDropped(t *testing.T) {
+	type thrower struct {
+		name  string
+		apply func(*merchant.Policy)
+	}
+	var throwers []thrower
+	for _, bug := range bugs.All() {
+		throwers = append(throwers, thrower{bug.Name, bug.Apply})
+	}
+	for _, twin := range twins.All() {
+		throwers = append(throwers, thrower{twin.Name, twin.Apply})
+	}
+	thrown := map[string]string{}
+	right := merchant.DefaultPolicy()
+	for _, thrower := range throwers {
+		policy := merchant.DefaultPolicy()
+		thrower.apply(&policy)
+		var by []string
+		for i := range reflect.TypeFor[merchant.Policy]().NumField() {
+			if reflect.ValueOf(policy).Field(i).Pointer() != reflect.ValueOf(right).Field(i).Pointer() {
+				name := reflect.TypeFor[merchant.Policy]().Field(i).Name
+				by, thrown[name] = append(by, name), thrower.name
+			}
+		}
+		if len(by) == 0 {
+			t.Errorf("%s throws none", thrower.name)
+		}
+	}
+	for i := range reflect.TypeFor[merchant.Policy]().NumField() {
+		if name := reflect.TypeFor[merchant.Policy]().Field(i).Name; thrown[name] == "" {
+			t.Errorf("nobody throws %s: what it guards is not proven", name)
+		}
 	}
 }
