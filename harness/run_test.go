@@ -4,8 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -144,4 +148,84 @@ func TestAgain_RenamesTheTrialAndItsPins(t *testing.T) {
 	require.Equal(t, again.ID, again.Pins[0].At.Trial)
 	require.Equal(t, faults.Trial("test-0001"), at.Trial, "the plan's own pin is untouched")
 	require.Equal(t, strings.Count(string(trial.ID), "~"), 0)
+}
+
+// TestRun_ACrowdLeavesNothing: five hundred trials at a time, among all faults and
+// with processes that stop, come to rest; nobody is accused, and when the run is over
+// there is nothing of it but its folder.
+func TestRun_ACrowdLeavesNothing(t *testing.T) {
+	suite, err := scenarios.Load("suite", scenarios.DefaultSystems())
+	require.NoError(t, err)
+	suite, _, err = suite.WithoutStreams()
+	require.NoError(t, err)
+	plan, err := scenarios.Compile(suite, scenarios.DefaultSystems(), 1)
+	require.NoError(t, err)
+	slices.SortStableFunc(plan.Batches, func(a, b scenarios.Batch) int { return len(b.Trials) - len(a.Trials) })
+	plan.Batches = plan.Batches[:4] // the crowd, and three that stop something
+	plan.Batches[0].InFlight = 500
+	require.Greater(t, len(plan.Batches[0].Trials), 500)
+
+	s := setting(t, "suite")
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	peak := peakOfHeap(t, func() { require.NoError(t, harness.Run(t.Context(), plan, s)) })
+
+	evidence, err := invariants.Load(s.Folder)
+	require.NoError(t, err)
+	require.Empty(t, evidence.Damage)
+	verdict := invariants.Judge(evidence)
+	require.Empty(t, verdict.Findings)
+	require.Empty(t, verdict.OurFault)
+	require.Equal(t, plan.Count(), verdict.Counts.Begun)
+	require.Equal(t, plan.Count(), verdict.Counts.Rested, "%v", verdict.Reasons)
+
+	require.Less(t, peak, uint64(512<<20), "heap of the harness")
+	if os.Getenv("PAYQUAKE_PROGRAM") != "" { // or the compiler is among the children
+		var children syscall.Rusage
+		require.NoError(t, syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children))
+		require.Less(t, children.Maxrss, int64(768<<10), "KiB of the biggest role")
+	}
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines }, 10*time.Second, 50*time.Millisecond, "goroutines")
+	require.Eventually(t, func() bool { return openFiles(t) <= files }, 10*time.Second, 50*time.Millisecond, "open files")
+	left, err := os.ReadDir(temporary)
+	require.NoError(t, err)
+	require.Empty(t, left, "temporary files")
+	running, err := exec.Command("pgrep", "-f", s.Topology.Logs).Output()
+	require.Error(t, err, "processes: %s", running)
+}
+
+// openFiles counts the files and connections that this process holds open; 0 where
+// nobody tells.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if os.IsNotExist(err) {
+		return 0
+	}
+	require.NoError(t, err)
+	return len(files)
+}
+
+// peakOfHeap is the most that the heap held while f ran, as far as seen.
+func peakOfHeap(t *testing.T, f func()) uint64 {
+	t.Helper()
+	done, seen := make(chan struct{}), make(chan uint64)
+	go func() {
+		var peak uint64
+		var stats runtime.MemStats
+		for {
+			select {
+			case <-done:
+				seen <- peak
+				return
+			case <-time.After(200 * time.Millisecond):
+				runtime.ReadMemStats(&stats)
+				peak = max(peak, stats.HeapInuse)
+			}
+		}
+	}()
+	f()
+	close(done)
+	return <-seen
 }
