@@ -183,7 +183,7 @@ func behaviours() []Definition {
 }
 
 func processFaults() []Definition {
-	return []Definition{merchantCrash(), merchantRestart(), merchantPause(), partition(), providerDown(), providerPause(),
+	return []Definition{merchantCrash(), merchantRestart(), merchantReplicas(), merchantRollingRestart(), merchantPause(), partition(), providerDown(), providerPause(),
 		databaseDown(), keyRotation()}
 }
 

@@ -14,7 +14,10 @@ type Interruption struct {
 	Commit StreamPlace // of AtCommit
 	// Direction is of Partitioned.
 	Direction Direction
-	// Down is how long the process stays away once it is down.
+	// Instances is how many there are of the process meanwhile, of Multiplied and
+	// Replaced.
+	Instances int
+	// Down is how long the process stays away once it is down, or there are more of it.
 	Down time.Duration
 	// KeepBack holds redeliveries and query answers of the trial back until
 	// its order reads paid or a bound passes: what was acknowledged must be
@@ -47,6 +50,10 @@ const (
 	Stalled     Manner = "stalled"
 	Partitioned Manner = "partitioned"
 	Rotated     Manner = "rotated" // it signs with its next certificate from now on
+	// Multiplied: more instances of it serve in turn with it. Replaced: one more does,
+	// and then takes its place.
+	Multiplied Manner = "multiplied"
+	Replaced   Manner = "replaced"
 )
 
 // Moment is when the process stops, seen from the triggering message.

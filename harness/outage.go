@@ -103,6 +103,10 @@ func (s *Session) interruption(ctx context.Context, wanted faults.Interruption) 
 	case faults.Partitioned:
 		return func() error { return gateway.Partition(ctx, wanted.Role, wanted.Direction, true) },
 			func() error { return gateway.Partition(ctx, wanted.Role, wanted.Direction, false) }
+	case faults.Multiplied, faults.Replaced:
+		return func() error { return s.env.Grow(ctx, wanted.Instances-1) }, func() error {
+			return s.env.Shrink(ctx, wanted.Manner == faults.Replaced)
+		}
 	case faults.Rotated:
 		return func() error { return gateway.Relay(wanted.Role).Rotate(ctx) }, func() error { return nil }
 	default:

@@ -175,7 +175,9 @@ func TestRun_ACrowdLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, evidence.Damage)
 	verdict := invariants.Judge(evidence)
-	require.Empty(t, verdict.Findings)
+	for _, finding := range verdict.Findings {
+		t.Errorf("%s/%s in %v: %s", finding.Invariant, finding.Clause, finding.Trials, finding.Reason)
+	}
 	require.Empty(t, verdict.OurFault)
 	require.Equal(t, plan.Count(), verdict.Counts.Begun)
 	require.Equal(t, plan.Count(), verdict.Counts.Rested, "%v", verdict.Reasons)
@@ -186,13 +188,26 @@ func TestRun_ACrowdLeavesNothing(t *testing.T) {
 		require.NoError(t, syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children))
 		require.Less(t, children.Maxrss, int64(768<<10), "KiB of the biggest role")
 	}
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines }, 10*time.Second, 50*time.Millisecond, "goroutines")
-	require.Eventually(t, func() bool { return openFiles(t) <= files }, 10*time.Second, 50*time.Millisecond, "open files")
+	if !eventually(func() bool { return runtime.NumGoroutine() <= goroutines }) {
+		stacks := make([]byte, 1<<20)
+		t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
+	}
+	require.True(t, eventually(func() bool { return openFiles(t) <= files }), "open files")
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
 	require.Empty(t, left, "temporary files")
 	running, err := exec.Command("pgrep", "-f", s.Topology.Logs).Output()
 	require.Error(t, err, "processes: %s", running)
+}
+
+// eventually waits a while for what should become so.
+func eventually(is func() bool) bool {
+	for ends := time.Now().Add(10 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(ends) {
+			return false
+		}
+	}
+	return true
 }
 
 // openFiles counts the files and connections that this process holds open; 0 where

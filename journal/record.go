@@ -215,15 +215,16 @@ type Facts struct {
 	Key string `json:"key,omitempty"`
 	// Code is what a shopper scans or shows to pay: a code URL, a prepay id, or a barcode.
 	Code string `json:"code,omitempty"`
-	// Parts are what a combined payment consists of, one for each shop; the
-	// references and the amount beside them are then those of the whole.
+	// Parts are what a combined payment, or a basket, consists of, one for each shop;
+	// the references and the amount beside them are then those of the whole.
 	Parts []Part `json:"parts,omitempty"`
 }
 
 // Part is one shop's share of a combined payment, as a message states it.
 type Part struct {
-	MerchantReference payment.MerchantReference `json:"merchantReference"`
+	MerchantReference payment.MerchantReference `json:"merchantReference,omitempty"`
 	ProviderReference payment.ProviderReference `json:"providerReference,omitempty"`
+	OrderID           string                    `json:"orderId,omitempty"` // as that of Facts
 	Amount            payment.Money             `json:"amount,omitzero"`
 	State             string                    `json:"state,omitempty"`
 	Account           string                    `json:"account,omitempty"`

@@ -31,13 +31,23 @@ type Store struct {
 
 // OpenStore opens the database at location and brings its schema into being:
 // a postgres:// URL (the program must register database/sql's driver "pgx"),
-// or the path of a SQLite file.
+// or the path of a SQLite file. It frees the work that a killed predecessor held.
 func OpenStore(ctx context.Context, location string) (*Store, error) {
+	return openStore(ctx, location, (*Store).prepare)
+}
+
+// JoinStore is OpenStore for a database on which another merchant process works: what
+// that one holds is left to it.
+func JoinStore(ctx context.Context, location string) (*Store, error) {
+	return openStore(ctx, location, func(*Store, context.Context) error { return nil })
+}
+
+func openStore(ctx context.Context, location string, prepare func(*Store, context.Context) error) (*Store, error) {
 	store, err := connect(location)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if err := store.prepare(ctx); err != nil {
+	if err := prepare(store, ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare database: %w", err), store.Close())
 	}
 	return store, nil
@@ -70,8 +80,7 @@ func connect(location string) (*Store, error) {
 }
 
 // prepare creates the tables and frees the rows that a killed predecessor
-// held. One merchant process per database is assumed; a second one would only
-// repeat calls with identical bytes.
+// held.
 func (s *Store) prepare(ctx context.Context) error {
 	return s.update(ctx, func(t *tx) error {
 		for statement := range strings.SplitSeq(withoutComments(schema), ";") {

@@ -190,9 +190,9 @@ func TestCompile_SuiteFitsItsTime(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, len(plan.Batches)-disturbing)
-	require.Equal(t, 14, disturbing)
-	require.Equal(t, 950, shared)
-	require.Equal(t, 98, alone)
+	require.Equal(t, 16, disturbing)
+	require.Equal(t, 938, shared)
+	require.Equal(t, 110, alone)
 }
 
 // TestCompile_SameTrialsInCompany: a scenario deals the same shoppers and

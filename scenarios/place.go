@@ -83,6 +83,10 @@ func checkFit(l *document.Notes, path string, systems Systems, d faults.Definiti
 		l.Addf(at, "%s is for one message, not for every one (#*) or a range: a process stops once", d.Name)
 		return
 	}
+	if systems.Stranger && multiplies(d.New()) {
+		l.Addf(at, "%s is for the reference merchant: what several instances of yours share is for you to say; put them behind one address", d.Name)
+		return
+	}
 	settings := line.Settings
 	if len(settings) == 0 {
 		settings = []json.RawMessage{nil}

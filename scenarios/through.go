@@ -173,7 +173,7 @@ func (s *Scenario) leaveOutFaults(systems Systems) map[string]bool {
 		comes := slices.ContainsFunc(samples, func(t Trial) bool { return line.With.matches(t) && reachOfLine(t, line, systems) != never })
 		for _, member := range line.members() {
 			definition, _ := faults.Lookup(member.Fault)
-			comes = comes && !(systems.Unstoppable && definition.Kind == faults.OnProcess)
+			comes = comes && !(systems.Unstoppable && definition.Kind == faults.OnProcess) && !(systems.Stranger && multiplies(definition.New()))
 		}
 		for _, member := range line.members() {
 			gone[member.Fault] = gone[member.Fault] || !comes
@@ -184,6 +184,13 @@ func (s *Scenario) leaveOutFaults(systems Systems) map[string]bool {
 		s.Faults[i] = s.Faults[i].legal(systems)
 	}
 	return gone
+}
+
+// multiplies reports whether a fault has several instances of the merchant, which only
+// the reference merchant is known to bear.
+func multiplies(fault faults.Fault) bool {
+	process, is := fault.(faults.ProcessFault)
+	return is && process.Interrupt().Instances > 1
 }
 
 // legal is the line with those of its settings that some provider allows.

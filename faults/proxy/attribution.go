@@ -232,6 +232,9 @@ func bindings(link faults.Link, facts journal.Facts) []string {
 	for _, part := range facts.Parts {
 		add("payment", string(part.MerchantReference))
 		add("provider", string(part.ProviderReference))
+		if part.OrderID != "" {
+			keys = append(keys, "order/"+part.OrderID)
+		}
 	}
 	if facts.OrderID != "" {
 		keys = append(keys, "order/"+facts.OrderID)

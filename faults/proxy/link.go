@@ -74,9 +74,9 @@ func NewLink(config Config) *Link {
 	return &Link{Config: config, listeners: map[net.Listener]string{}, conns: map[net.Conn]struct{}{}}
 }
 
-// SetCallee points the link to the callee's address (host:port) and drops the
-// connections to the one before.
-func (l *Link) SetCallee(address string) { l.pool.setAddress(address) }
+// SetCallee points the link to the addresses (host:port) of the callee's instances,
+// which take turns, and drops the connections to those before.
+func (l *Link) SetCallee(instances ...string) { l.pool.setInstances(instances) }
 
 // Listen serves callers on a TCP address and returns the one it got.
 func (l *Link) Listen(address string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -16,14 +17,15 @@ const dialTimeout = 3 * time.Second
 // errNoCallee says that the link's callee is not (or no longer) known.
 var errNoCallee = errors.New("no callee is known for this link")
 
-// pool keeps idle connections to one callee. A connection that the callee has
-// closed meanwhile is never used: a request sent into it would be lost or
-// repeated by chance, and chance belongs to the plan.
+// pool keeps idle connections to one callee, of whose instances each has its turn. A
+// connection that the callee has closed meanwhile is never used: a request sent into it
+// would be lost or repeated by chance, and chance belongs to the plan.
 type pool struct {
-	mu      sync.Mutex
-	address string
-	idle    []*upstream
-	open    map[*upstream]struct{} // idle or in use
+	mu        sync.Mutex
+	instances []string // the addresses of the callee
+	turn      int
+	idle      []*upstream
+	open      map[*upstream]struct{} // idle or in use
 }
 
 // upstream is one connection to the callee.
@@ -33,10 +35,10 @@ type upstream struct {
 	address string
 }
 
-func (p *pool) setAddress(address string) {
+func (p *pool) setInstances(addresses []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.address = address
+	p.instances = addresses
 	p.drop()
 }
 
@@ -44,7 +46,7 @@ func (p *pool) setAddress(address string) {
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.address = ""
+	p.instances = nil
 	p.idle = nil
 	for u := range p.open {
 		u.conn.Close()
@@ -68,18 +70,17 @@ func (p *pool) drop() {
 	p.idle = nil
 }
 
-// take returns a live idle connection, or a new one.
+// take returns a live idle connection to the instance whose turn it is, or a new one.
 func (p *pool) take() (*upstream, error) {
+	address, err := p.next()
+	if err != nil {
+		return nil, err
+	}
 	for {
-		p.mu.Lock()
-		last := len(p.idle) - 1
-		if last < 0 {
-			p.mu.Unlock()
-			return p.dial()
+		u := p.takeIdle(address)
+		if u == nil {
+			return p.connect(address)
 		}
-		u := p.idle[last]
-		p.idle = p.idle[:last]
-		p.mu.Unlock()
 		if u.alive() {
 			return u, nil
 		}
@@ -87,13 +88,40 @@ func (p *pool) take() (*upstream, error) {
 	}
 }
 
-func (p *pool) dial() (*upstream, error) {
+// next is the instance whose turn it is.
+func (p *pool) next() (string, error) {
 	p.mu.Lock()
-	address := p.address
-	p.mu.Unlock()
-	if address == "" {
-		return nil, errNoCallee
+	defer p.mu.Unlock()
+	if len(p.instances) == 0 {
+		return "", errNoCallee
 	}
+	p.turn = (p.turn + 1) % len(p.instances)
+	return p.instances[p.turn], nil
+}
+
+// takeIdle takes the idle connection to an instance that was last in use, if any.
+func (p *pool) takeIdle(address string) *upstream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if u := p.idle[i]; u.address == address {
+			p.idle = slices.Delete(p.idle, i, i+1)
+			return u
+		}
+	}
+	return nil
+}
+
+// dial returns a new connection to the instance whose turn it is.
+func (p *pool) dial() (*upstream, error) {
+	address, err := p.next()
+	if err != nil {
+		return nil, err
+	}
+	return p.connect(address)
+}
+
+func (p *pool) connect(address string) (*upstream, error) {
 	conn, err := net.DialTimeout("tcp", address, dialTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the callee: %w", err)
@@ -112,7 +140,7 @@ func (p *pool) dial() (*upstream, error) {
 func (p *pool) give(u *upstream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if u.address != p.address || len(p.idle) >= 512 {
+	if !slices.Contains(p.instances, u.address) || len(p.idle) >= 512 {
 		u.conn.Close()
 		delete(p.open, u)
 		return

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -53,4 +55,31 @@ func TestWeather_Loses(t *testing.T) {
 		}
 		require.Equal(t, 1, lost)
 	}
+}
+
+// TestInstances_TakeTurns: of a callee's instances each has its turn, also on
+// connections that are kept; who is an instance no more hears nothing.
+func TestInstances_TakeTurns(t *testing.T) {
+	r := newRig(t)
+	heard := map[string]int{}
+	instance := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			heard[name]++
+		}))
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	}
+	first, second := instance("first"), instance("second")
+	r.link.SetCallee(first, second)
+	for range 6 {
+		require.Equal(t, 200, r.call("t1", faults.Query).status)
+	}
+	require.Equal(t, map[string]int{"first": 3, "second": 3}, heard)
+	r.link.SetCallee(second)
+	for range 3 {
+		require.Equal(t, 200, r.call("t1", faults.Query).status)
+	}
+	require.Equal(t, map[string]int{"first": 3, "second": 6}, heard)
 }

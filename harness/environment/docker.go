@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	dockernet "github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
@@ -47,16 +48,20 @@ type docker struct {
 	edge     *testcontainers.DockerNetwork // only the gateway is on it, to publish its ports
 	control  *roles.Client
 	shopLink string
+	image    string // of payquake
 
 	mu         sync.Mutex
 	containers map[string]string // id by role
+	host       string            // of the merchant in the run's network
+	beside     []replica
+	born       int // replicas that there were
 	closed     bool
 }
 
 // OpenDocker starts the environment of containers. On failure nothing is left
 // behind. What dead owners left is swept first.
 func OpenDocker(ctx context.Context, topology Topology, tell func(string)) (_ Environment, err error) {
-	d := &docker{topology: topology, containers: map[string]string{}}
+	d := &docker{topology: topology, containers: map[string]string{}, host: "merchant"}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("docker environment: %w: %w", ErrNotUp, err), d.Close(context.WithoutCancel(ctx)))
@@ -77,14 +82,13 @@ func OpenDocker(ctx context.Context, topology Topology, tell func(string)) (_ En
 	if err = d.watchdog.guardRun(topology.Run); err != nil {
 		return nil, err
 	}
-	image, err := buildImage(ctx, d.provider, topology.Program, tell)
-	if err != nil {
+	if d.image, err = buildImage(ctx, d.provider, topology.Program, tell); err != nil {
 		return nil, err
 	}
 	if err = d.openNetworks(ctx); err != nil {
 		return nil, err
 	}
-	if err = d.openContainers(ctx, image); err != nil {
+	if err = d.openContainers(ctx, d.image); err != nil {
 		return nil, err
 	}
 	if err = d.connect(ctx); err != nil {
@@ -124,6 +128,11 @@ func (d *docker) openContainers(ctx context.Context, image string) error {
 	if d.topology.Merchant.Described == nil {
 		shop, err := shopConfig(d.topology, d.merchantReach())
 		errs = append(errs, err, add("merchant", shop, "role", "merchant", "--config", configPath))
+		request := requests["merchant"]
+		request.HostConfigModifier = func(host *container.HostConfig) { // a volume, which replicas share
+			host.Mounts = []mount.Mount{{Type: mount.TypeVolume, Target: dataFolder}}
+		}
+		requests["merchant"] = request
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configure containers: %w", err)
@@ -131,7 +140,10 @@ func (d *docker) openContainers(ctx context.Context, image string) error {
 	d.extendGateway(requests)
 	group, ctx := errgroup.WithContext(ctx)
 	for role, request := range requests {
-		group.Go(func() error { return d.startContainer(ctx, role, request) })
+		group.Go(func() error {
+			_, err := d.startContainer(ctx, role, request)
+			return err
+		})
 	}
 	return group.Wait()
 }
@@ -146,10 +158,11 @@ func (d *docker) openDescribed(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("configure the merchant's container: %w", err)
 	}
-	return d.startContainer(ctx, "merchant", request)
+	_, err = d.startContainer(ctx, "merchant", request)
+	return err
 }
 
-func (d *docker) startContainer(ctx context.Context, role string, request testcontainers.ContainerRequest) error {
+func (d *docker) startContainer(ctx context.Context, role string, request testcontainers.ContainerRequest) (testcontainers.Container, error) {
 	started, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{ContainerRequest: request, Started: true})
 	if started != nil {
 		d.mu.Lock()
@@ -157,14 +170,15 @@ func (d *docker) startContainer(ctx context.Context, role string, request testco
 		d.mu.Unlock()
 	}
 	if err != nil {
-		return fmt.Errorf("start container %s: %w", role, err)
+		return started, fmt.Errorf("start container %s: %w", role, err)
 	}
-	return nil
+	return started, nil
 }
 
 // configPath and trustPath are where a container finds its configuration and
-// the run's authority.
+// the run's authority, dataFolder is where the reference merchant keeps its database.
 const (
+	dataFolder = "/data"
 	configPath = "/payquake.json"
 	trustPath  = "/payquake-authority.pem"
 )
@@ -227,7 +241,7 @@ func (d *docker) providerConfig(provider roles.ProviderConfig) roles.ProviderRol
 
 // merchantReach: the merchant calls the providers by their real host names.
 func (d *docker) merchantReach() merchantReach {
-	return merchantReach{Listen: fmt.Sprintf(":%d", shopPort), Database: "/data/shop.db",
+	return merchantReach{Listen: fmt.Sprintf(":%d", shopPort), Database: dataFolder + "/shop.db",
 		FulfilmentURL: fmt.Sprintf("http://gateway:%d/releases", d.gatewayConfig().Port(roles.FulfilmentLink)),
 		Spans:         fmt.Sprintf("http://gateway:%d", controlPort),
 		ProviderURL:   func(payment.ProviderName) string { return "" }}
@@ -266,7 +280,7 @@ func (d *docker) merchantAt() string {
 	if described := d.topology.Merchant.Described; described != nil {
 		port = described.Merchant.Port
 	}
-	return fmt.Sprintf("merchant:%d", port)
+	return fmt.Sprintf("%s:%d", d.host, port)
 }
 
 // published is the loopback address at which a port of the gateway is.

@@ -28,6 +28,12 @@ type Environment interface {
 	// Start starts a stopped role again, or lets a paused one go on, and makes it known to the gateway. It
 	// does not wait until the role serves.
 	Start(ctx context.Context, role string) error
+	// Grow starts further instances of the reference merchant beside it, over the same
+	// database, and returns when they serve in turn with it.
+	Grow(ctx context.Context, further int) error
+	// Shrink ends all instances but one in an orderly way: the newest is kept instead of
+	// the first, if the first is to be replaced.
+	Shrink(ctx context.Context, replace bool) error
 	// Traffic starts the command that makes the merchant's own shoppers buy.
 	Traffic() (*Traffic, error)
 	// MerchantEnded says why the merchant does not run although nobody stopped it;
@@ -67,6 +73,8 @@ type MerchantSpec struct {
 var (
 	// ErrNotUp: the environment or the merchant did not come up.
 	ErrNotUp = errors.New("did not come up")
+	// errOneInstance: what several instances of a merchant share is for its people to say.
+	errOneInstance = errors.New("payquake knows how to run several instances of its reference merchant only")
 	// ErrNoEngine: no Docker engine answers.
 	ErrNoEngine = errors.New("no Docker engine answers")
 )

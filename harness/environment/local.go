@@ -39,6 +39,7 @@ type local struct {
 
 	mu       sync.Mutex
 	merchant *child
+	beside   []instance // further instances of the reference merchant
 	paused   bool
 	closed   bool
 }
@@ -116,7 +117,7 @@ func (l *local) openMerchant(ctx context.Context) error {
 		}
 		l.process, err = l.describedProcess(*described)
 	} else {
-		l.process, err = l.referenceProcess()
+		l.process, err = l.referenceProcess(address, false)
 	}
 	if err != nil {
 		return fmt.Errorf("configure merchant: %w", err)
@@ -124,10 +125,11 @@ func (l *local) openMerchant(ctx context.Context) error {
 	return l.Start(ctx, "merchant")
 }
 
-// referenceProcess is the reference merchant.
-func (l *local) referenceProcess() (process, error) {
+// referenceProcess is the reference merchant, which listens at an address; it may join
+// one that works already.
+func (l *local) referenceProcess(address string, joins bool) (process, error) {
 	at := l.gateway.Addresses()
-	reach := merchantReach{Listen: l.shopAt, Database: filepath.Join(l.folder, "shop.db"),
+	reach := merchantReach{Listen: address, Joins: joins, Database: filepath.Join(l.folder, "shop.db"),
 		FulfilmentURL: "http://" + at.Links[roles.FulfilmentLink] + "/releases", Spans: "http://" + at.Control,
 		ProviderURL: l.linkTo}
 	if l.database != nil {
@@ -141,7 +143,11 @@ func (l *local) referenceProcess() (process, error) {
 	if err != nil {
 		return process{}, err
 	}
-	path := filepath.Join(l.folder, "shop.json")
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return process{}, err
+	}
+	path := filepath.Join(l.folder, "shop-"+port+".json")
 	return process{command: []string{l.topology.Program, "role", "merchant", "--config", path}, environment: os.Environ()},
 		os.WriteFile(path, text, 0o600)
 }
@@ -277,12 +283,15 @@ func (l *local) Start(ctx context.Context, role string) error {
 func (l *local) Close(ctx context.Context) error {
 	l.mu.Lock()
 	l.closed = true
-	running := l.merchant
-	l.merchant = nil
+	running, beside := l.merchant, l.beside
+	l.merchant, l.beside = nil, nil
 	l.mu.Unlock()
 	var errs []error
 	if running != nil {
 		errs = append(errs, running.stop(ctx, faults.Killed))
+	}
+	for _, further := range beside {
+		errs = append(errs, further.child.stop(ctx, faults.Killed))
 	}
 	for name, provider := range l.providers {
 		errs = append(errs, provider.Close())
@@ -306,6 +315,69 @@ func (l *local) Close(ctx context.Context) error {
 	if l.watchdog != nil {
 		errs = append(errs, l.watchdog.dismiss())
 		l.watchdog = nil
+	}
+	return errors.Join(errs...)
+}
+
+// instance is a further instance of the reference merchant.
+type instance struct {
+	child   *child
+	address string
+}
+
+// Grow implements Environment.
+func (l *local) Grow(ctx context.Context, further int) error {
+	if l.topology.Merchant.Described != nil {
+		return errOneInstance
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.merchant == nil {
+		return errors.New("start a further merchant: there is none")
+	}
+	for range further {
+		address, err := freeAddress()
+		if err != nil {
+			return fmt.Errorf("start a further merchant: %w", err)
+		}
+		process, err := l.referenceProcess(address, true)
+		if err != nil {
+			return fmt.Errorf("configure a further merchant: %w", err)
+		}
+		started, err := startChild(process, filepath.Join(l.topology.Logs, fmt.Sprintf("merchant-%d.log", len(l.beside)+2)))
+		if err != nil {
+			return fmt.Errorf("start a further merchant: %w", err)
+		}
+		l.beside = append(l.beside, instance{started, address})
+		if err := l.watchdog.guardProcess(started.command.Process.Pid); err != nil {
+			return err
+		}
+	}
+	addresses := make([]string, len(l.beside))
+	for i, further := range l.beside {
+		addresses[i] = further.address
+	}
+	return l.control.SetInstances(ctx, "merchant", l.shopAt, addresses...)
+}
+
+// Shrink implements Environment.
+func (l *local) Shrink(ctx context.Context, replace bool) error {
+	l.mu.Lock()
+	ending := l.beside
+	l.beside = nil
+	var errs []error
+	if replace && len(ending) > 0 && l.merchant != nil {
+		newest := ending[len(ending)-1]
+		ending[len(ending)-1] = instance{l.merchant, l.shopAt}
+		alone, err := l.referenceProcess(newest.address, false) // once started again, it joins nobody
+		errs = append(errs, err)
+		l.merchant, l.process, l.shopAt = newest.child, alone, newest.address
+	}
+	remaining := l.shopAt
+	l.mu.Unlock()
+	errs = append(errs, l.control.SetCallee(ctx, "merchant", remaining, ""))
+	for _, further := range ending {
+		errs = append(errs, further.child.stop(ctx, faults.Stopped))
 	}
 	return errors.Join(errs...)
 }

@@ -178,7 +178,7 @@ func (d *docker) openServices(ctx context.Context) error {
 			return err
 		}
 		behind := service.Name + ".service"
-		if err := d.startContainer(ctx, service.Name, testcontainers.ContainerRequest{Image: image, Entrypoint: service.Entrypoint, Cmd: service.Arguments, Labels: ownLabels(d.topology.Run), Env: variables,
+		if _, err := d.startContainer(ctx, service.Name, testcontainers.ContainerRequest{Image: image, Entrypoint: service.Entrypoint, Cmd: service.Arguments, Labels: ownLabels(d.topology.Run), Env: variables,
 			Networks: []string{d.inner.Name}, NetworkAliases: map[string][]string{d.inner.Name: {behind}}}); err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ type merchantReach struct {
 	FulfilmentURL string
 	Spans         string
 	ProviderURL   func(payment.ProviderName) string
+	Joins         bool // another instance works on the database already
 }
 
 // publicURL is the host that the reference merchant believes to be reachable
@@ -34,7 +35,7 @@ const publicURL = "https://shop.example"
 
 // shopConfig configures the reference merchant for a run.
 func shopConfig(topology Topology, reach merchantReach) (shop.Config, error) {
-	config := shop.Config{Listen: reach.Listen, Database: reach.Database, PublicURL: publicURL,
+	config := shop.Config{Listen: reach.Listen, Database: reach.Database, Joins: reach.Joins, PublicURL: publicURL,
 		FulfilmentURL: reach.FulfilmentURL, Timers: topology.Merchant.Timers, Bug: topology.Merchant.Bug, Twin: topology.Merchant.Twin}
 	if topology.Merchant.Traced {
 		config.Telemetry = reach.Spans

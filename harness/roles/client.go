@@ -234,6 +234,12 @@ func (c *Client) SetCallee(ctx context.Context, role, wire, control string) erro
 	return c.call(ctx, http.MethodPost, "/callee", callee{Role: role, Wire: wire, Control: control}, nil)
 }
 
+// SetInstances tells the gateway where a role's instances are reached, which take
+// turns. It returns when all but the first take connections.
+func (c *Client) SetInstances(ctx context.Context, role, first string, beside ...string) error {
+	return c.call(ctx, http.MethodPost, "/callee", callee{Role: role, Wire: first, Beside: beside}, nil)
+}
+
 // Refuse makes all links to a role refuse connections, or take them again.
 func (c *Client) Refuse(ctx context.Context, role string, down bool) error {
 	path := "/up"

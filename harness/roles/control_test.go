@@ -249,6 +249,8 @@ func TestShopDialect(t *testing.T) {
 	require.Equal(t, journal.Facts{Operation: faults.Place, OrderID: "o1", State: "open"},
 		shop.Answer(place, &proxy.Answer{Body: []byte(`{"id":"o1","state":"open"}`)}))
 	require.Equal(t, journal.Facts{Operation: faults.Place}, shop.Answer(place, &proxy.Answer{Body: []byte(`<html>`)}))
+	require.Equal(t, []journal.Part{{OrderID: "o1"}, {OrderID: "o2"}},
+		shop.Answer(place, &proxy.Answer{Body: []byte(`{"id":"b1","orders":[{"id":"o1"},{"id":"o2"}]}`)}).Parts)
 	require.Equal(t, faults.Other, shop.Request(&proxy.Request{Body: []byte("\xff")}).Operation)
 
 	goods := shopDialect{usual: faults.ReleaseGoods}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -286,7 +287,7 @@ func (g *Gateway) openControl() error {
 		g.register.LetGo(trial)
 		return nothing{}, nil
 	})
-	handle(mux, "POST /callee", func(_ context.Context, callee callee) (nothing, error) { return nothing{}, g.setCallee(callee) })
+	handle(mux, "POST /callee", func(ctx context.Context, callee callee) (nothing, error) { return nothing{}, g.setCallee(ctx, callee) })
 	handle(mux, "POST /down", func(_ context.Context, role string) (nothing, error) { return nothing{}, g.refuse(role, true) })
 	handle(mux, "POST /up", func(_ context.Context, role string) (nothing, error) { return nothing{}, g.refuse(role, false) })
 	handle(mux, "POST /weather", func(_ context.Context, wanted providerWeather) (nothing, error) {
@@ -320,18 +321,24 @@ type Expectation struct {
 
 // callee says where a role can be reached from the gateway. Wire is where its
 // links call it; Control is for the relay, and empty for the merchant, whose
-// relay goes to Wire.
+// relay goes to Wire. Beside are further instances of it.
 type callee struct {
-	Role    string `json:"role"`
-	Wire    string `json:"wire"`
-	Control string `json:"control,omitempty"`
+	Role    string   `json:"role"`
+	Wire    string   `json:"wire"`
+	Control string   `json:"control,omitempty"`
+	Beside  []string `json:"beside,omitempty"`
 }
 
-func (g *Gateway) setCallee(c callee) error {
+func (g *Gateway) setCallee(ctx context.Context, c callee) error {
+	for _, address := range c.Beside {
+		if err := awaitListener(ctx, address); err != nil {
+			return fmt.Errorf("a further instance of %s: %w", c.Role, err)
+		}
+	}
 	known := false
 	for name, link := range g.links {
 		if name.To() == c.Role {
-			link.SetCallee(c.Wire)
+			link.SetCallee(append([]string{c.Wire}, c.Beside...)...)
 			known = true
 		}
 	}
@@ -351,6 +358,21 @@ func (g *Gateway) setCallee(c callee) error {
 		g.callees[c.Role] = c.Control
 	}
 	return nil
+}
+
+// awaitListener waits until somebody takes connections at an address: an instance that
+// has its turn before it serves would seem to be down.
+func awaitListener(ctx context.Context, address string) error {
+	for {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		if waited := (clock.System{}).Wait(ctx, 20*time.Millisecond); waited != nil {
+			return fmt.Errorf("does not listen: %w", err)
+		}
+	}
 }
 
 // refuse makes all links to a role refuse connections, or take them again.

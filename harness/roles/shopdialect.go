@@ -40,13 +40,19 @@ func (d shopDialect) Request(r *proxy.Request) journal.Facts {
 func (d shopDialect) Answer(r *proxy.Request, a *proxy.Answer) journal.Facts {
 	facts := journal.Facts{Operation: d.Request(r).Operation}
 	var said struct {
-		ID    string `json:"id"`
-		State string `json:"state"`
+		ID     string `json:"id"`
+		State  string `json:"state"`
+		Orders []struct {
+			ID string `json:"id"`
+		} `json:"orders"` // of a basket
 	}
 	if json.Unmarshal(a.Body, &said) == nil {
 		facts.State = said.State
 		if facts.Operation == faults.Place {
 			facts.OrderID = said.ID
+			for _, order := range said.Orders {
+				facts.Parts = append(facts.Parts, journal.Part{OrderID: order.ID})
+			}
 		}
 	}
 	return facts

@@ -22,6 +22,9 @@ type Config struct {
 	Listen string `json:"listen"`
 	// Database is the path of a SQLite file or a postgres:// URL.
 	Database string `json:"database"`
+	// Joins: another instance of the shop works on the database already, and this one
+	// works beside it.
+	Joins bool `json:"joins,omitempty"`
 	// PublicURL is where providers reach the shop, such as https://shop.example;
 	// it has no query, since providers refuse one.
 	PublicURL string `json:"public_url"`

@@ -47,7 +47,11 @@ func Serve(ctx context.Context, config Config, telemetry Telemetry) (err error) 
 		}
 		defer func() { err = errors.Join(err, ended(shutdown)) }()
 	}
-	store, err := merchant.OpenStore(ctx, config.Database)
+	open := merchant.OpenStore
+	if config.Joins {
+		open = merchant.JoinStore
+	}
+	store, err := open(ctx, config.Database)
 	if err != nil {
 		return err
 	}
