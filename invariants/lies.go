@@ -26,13 +26,18 @@ type told struct {
 }
 
 // lieThat finds the lie that the merchant was last told of any of these payments
-// by a time, if it is one that says so; nil if there is none.
+// by a time, if it is one that says so; nil if there is none. What it did while it
+// handled a notification that says so it did because of that, whatever the answer to
+// an earlier question said meanwhile.
 func (t *Trial) lieThat(says func(journal.Facts) bool, by time.Time, about func(journal.Facts) bool) *journal.Record {
 	var last told
 	for _, record := range t.Messages {
 		statement, is := t.statement(record)
 		if !is || !about(statement.facts) || (!by.IsZero() && record.At.After(by.Add(clockSlack))) {
 			continue
+		}
+		if statement.lie && says(statement.facts) && !by.IsZero() && t.wasHandling(record, by) {
+			return &record
 		}
 		if last.record.Message == nil || !record.At.Before(last.record.At) {
 			last = statement
@@ -42,6 +47,14 @@ func (t *Trial) lieThat(says func(journal.Facts) bool, by time.Time, about func(
 		return &last.record
 	}
 	return nil
+}
+
+// wasHandling reports whether the merchant had a notification at a time, and had not
+// answered it yet.
+func (t *Trial) wasHandling(record journal.Record, at time.Time) bool {
+	return record.Message.Leg == faults.RequestLeg && slices.ContainsFunc(t.Messages, func(r journal.Record) bool {
+		return r.Message.ID == record.Message.ID && r.Message.Leg == faults.AnswerLeg && !at.After(r.At.Add(clockSlack))
+	})
 }
 
 // statement is what a message to the merchant says of a state, if the signature
@@ -123,12 +136,14 @@ func (t *Trial) saidCaptured(order Order, reference payment.MerchantReference) *
 func (t *Trial) refundedInItsName(capture Capture, asked payment.Money) *journal.Record {
 	var changed *journal.Record
 	meant := capture.Returned
+	counted := map[payment.RefundReference]bool{} // however often a request is sent, it moves its amount once
 	for _, record := range t.Messages {
 		message := record.Message
 		if message.Operation != faults.Refund || message.Leg != faults.RequestLeg || message.Seen == nil || message.Seen.Signature != journal.SignatureValid ||
-			message.Sent.MerchantReference != capture.Reference || !more(message.Seen.Refunded, message.Sent.Refunded) {
+			message.Sent.MerchantReference != capture.Reference || !more(message.Seen.Refunded, message.Sent.Refunded) || counted[message.Sent.RefundReference] {
 			continue
 		}
+		counted[message.Sent.RefundReference] = true
 		changed, meant = &record, minus(meant, minus(message.Seen.Refunded, message.Sent.Refunded))
 	}
 	if more(meant, asked) {

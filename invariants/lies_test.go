@@ -46,6 +46,17 @@ func TestMisled(t *testing.T) {
 		told.Link, told.Operation, told.Leg, told.Status = link, faults.NotifyPayment, faults.RequestLeg, 0
 		return told
 	}
+	handled := func(truth bool) *story { // a question's answer comes while the lie is being handled
+		s := run().placed("o1", 1000).created("p1", 1000).message(notice("wechatpay->merchant"))
+		if truth {
+			s = s.message(journal.Message{ID: "asked before", Link: "merchant->wechatpay", Operation: faults.Query, Nth: 1, Leg: faults.AnswerLeg, Status: 200,
+				Fate: journal.Passed, Sent: unpaid})
+		}
+		s = s.books("p1", payment.Captured, 1000).marks(payment.OrderPaid)
+		told := notice("wechatpay->merchant")
+		told.Leg, told.Status, told.Seen, told.Sent = faults.AnswerLeg, 200, nil, journal.Facts{}
+		return s.later(time.Second).message(told).released("k1").ends()
+	}
 	unsigned := lie
 	unsigned.Signature = journal.SignatureInvalid
 	crossed := answered(said("p2", payment.Captured, 1000), lie)
@@ -81,22 +92,23 @@ func TestMisled(t *testing.T) {
 		run       *story
 		misled    bool
 	}{
-		"a query lied":                           {"no-phantom-payment", phantom(answered(unpaid, lie)), true},
-		"a notification lied, and is enough":     {"no-phantom-payment", phantom(notice("wechatpay->merchant")), true},
-		"a notification lied, and must be asked": {"no-phantom-payment", phantom(notice("unionpay->merchant")), false},
-		"the truth came after the lie":           {"no-phantom-payment", phantom(answered(unpaid, lie), truth), false},
-		"the lie came after the truth":           {"no-phantom-payment", phantom(truth, answered(unpaid, lie)), true},
-		"the lie names another amount":           {"no-phantom-payment", phantom(answered(unpaid, said("p1", payment.Captured, 999))), false},
-		"the lie names another payment":          {"no-phantom-payment", phantom(answered(unpaid, said("p2", payment.Captured, 1000))), false},
-		"a notification was about another":       {"no-phantom-payment", phantom(crossed), true},
-		"an answer is about another":             {"no-phantom-payment", phantom(crossedAnswer), false},
-		"too much was said, and given back":      {"no-refund-beyond-capture", returning(1001, tooMuch), true},
-		"too much was said, and lost":            {"no-lost-payment", returning(1001, tooMuch), true},
-		"too much was given back":                {"no-refund-beyond-capture", returning(1000, tooMuch), false},
-		"more than was said was given back":      {"no-refund-beyond-capture", returning(1001, func(s *story) *story { return tooMuch(s).booksRefund("r2", "p1", payment.RefundRequested, 1) }), false},
-		"too little was said, and given back":    {"no-wrong-amount", returning(999, tooLittle), true},
-		"too little was given back":              {"no-wrong-amount", returning(1000, tooLittle), false},
-		"another amount than was said is booked": {"no-wrong-amount", returning(998, tooLittle), false},
+		"a query lied":                                        {"no-phantom-payment", phantom(answered(unpaid, lie)), true},
+		"a notification lied, and is enough":                  {"no-phantom-payment", phantom(notice("wechatpay->merchant")), true},
+		"a notification lied, and must be asked":              {"no-phantom-payment", phantom(notice("unionpay->merchant")), false},
+		"the truth came after the lie":                        {"no-phantom-payment", phantom(answered(unpaid, lie), truth), false},
+		"the lie came after the truth":                        {"no-phantom-payment", phantom(truth, answered(unpaid, lie)), true},
+		"the lie names another amount":                        {"no-phantom-payment", phantom(answered(unpaid, said("p1", payment.Captured, 999))), false},
+		"the lie names another payment":                       {"no-phantom-payment", phantom(answered(unpaid, said("p2", payment.Captured, 1000))), false},
+		"a notification lied, while an answer was on its way": {"no-phantom-payment", handled(true), true},
+		"a notification was about another":                    {"no-phantom-payment", phantom(crossed), true},
+		"an answer is about another":                          {"no-phantom-payment", phantom(crossedAnswer), false},
+		"too much was said, and given back":                   {"no-refund-beyond-capture", returning(1001, tooMuch), true},
+		"too much was said, and lost":                         {"no-lost-payment", returning(1001, tooMuch), true},
+		"too much was given back":                             {"no-refund-beyond-capture", returning(1000, tooMuch), false},
+		"more than was said was given back":                   {"no-refund-beyond-capture", returning(1001, func(s *story) *story { return tooMuch(s).booksRefund("r2", "p1", payment.RefundRequested, 1) }), false},
+		"too little was said, and given back":                 {"no-wrong-amount", returning(999, tooLittle), true},
+		"too little was given back":                           {"no-wrong-amount", returning(1000, tooLittle), false},
+		"another amount than was said is booked":              {"no-wrong-amount", returning(998, tooLittle), false},
 		"the message shows a wrong amount": {"no-wrong-amount", returning(999, func(s *story) *story {
 			return s.books("p1", payment.Captured, 999).marks(payment.OrderPaid)
 		}), false},

@@ -30,13 +30,20 @@ func checkNoPhantomPayment(t *Trial) Judgement {
 		first, captured := order.firstOwnCapture()
 		paid, was := order.EverPaid()
 		any = any || was || len(order.Released) > 0
+		var lie *journal.Record
+		if was {
+			lie = t.saidPaid(order, paid.At)
+		}
 		if was && (!captured || (!paid.At.IsZero() && paid.At.Add(clockSlack).Before(first.At))) {
-			judgement.accuse(t.saidPaid(order, paid.At), breachOf("captured-by-then", order.Total, []journal.Ref{paid.Record, order.Placed},
+			judgement.accuse(lie, breachOf("captured-by-then", order.Total, []journal.Ref{paid.Record, order.Placed},
 				"the merchant calls the order paid; the provider had captured none of its references by then"))
 		}
 		for _, release := range order.Released {
 			if !captured || release.At.Add(clockSlack).Before(first.At) {
-				judgement.accuse(t.saidPaid(order, release.At), breachOf("released-after-capture", order.Total, []journal.Ref{release.Record, order.Placed},
+				if lie == nil {
+					lie = t.saidPaid(order, release.At)
+				}
+				judgement.accuse(lie, breachOf("released-after-capture", order.Total, []journal.Ref{release.Record, order.Placed},
 					"the goods were released; the provider had captured none of the order's references by then"))
 				break
 			}
