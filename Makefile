@@ -26,6 +26,7 @@ test: build
 	@race=; if command -v $$(go env CC) >/dev/null; then race=-race; else echo "no C compiler: testing without the race detector"; fi; \
 	export PAYQUAKE_PROGRAM=$(CURDIR)/$(BIN); \
 	go test $$race -timeout 20m $$(go list ./... | grep -v -e /cmd/payquake$$ -e /examples) && \
+	go test -timeout 10m -run '^TestRun_ACrowdLeavesNothing$$' ./harness && \
 	go test $$race -timeout 20m -p 1 -parallel 4 ./cmd/payquake ./examples/...
 
 check-format:
@@ -64,8 +65,9 @@ bench: build
 	@go test -run '^$$' -bench . -benchtime 1s ./faults/proxy ./journal ./invariants ./providers/...
 	@go run ./cmd/measure speed
 
+SEEDS ?= 3
 detection: build
-	go run ./cmd/measure detection
+	go run ./cmd/measure -seeds $(SEEDS) detection
 
 clean:
 	rm -rf bin payquake-results

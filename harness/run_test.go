@@ -154,6 +154,9 @@ func TestAgain_RenamesTheTrialAndItsPins(t *testing.T) {
 // with a process that stops, come to rest; nobody is accused, and when the run is over
 // there is nothing of it but its folder.
 func TestRun_ACrowdLeavesNothing(t *testing.T) {
+	if slowed {
+		t.Skip("with the race detector five hundred are too many for the proxies; make test runs it once more without")
+	}
 	suite, err := scenarios.Load("suite", scenarios.DefaultSystems())
 	require.NoError(t, err)
 	suite, _, err = suite.WithoutStreams()
@@ -191,28 +194,17 @@ func TestRun_ACrowdLeavesNothing(t *testing.T) {
 	if os.Getenv("PAYQUAKE_PROGRAM") != "" { // or the compiler is among the children
 		var children syscall.Rusage
 		require.NoError(t, syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children))
-		require.Less(t, children.Maxrss, int64(768<<10), "KiB of the biggest role")
+		require.Less(t, children.Maxrss, int64(512<<10), "KiB of the biggest role")
+		t.Logf("heap of the harness %d MiB, biggest role %d MiB", peak>>20, children.Maxrss>>10)
 	}
-	if !eventually(func() bool { return runtime.NumGoroutine() <= goroutines }) {
-		stacks := make([]byte, 1<<20)
-		t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
-	}
-	require.True(t, eventually(func() bool { return openFiles(t) <= files }), "open files")
+	goroutines++ // that looks at their number
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines }, 10*time.Second, 50*time.Millisecond, "goroutines")
+	require.Eventually(t, func() bool { return openFiles(t) <= files }, 10*time.Second, 50*time.Millisecond, "open files")
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
 	require.Empty(t, left, "temporary files")
 	running, err := exec.Command("pgrep", "-f", s.Topology.Logs).Output()
 	require.Error(t, err, "processes: %s", running)
-}
-
-// eventually waits a while for what should become so.
-func eventually(is func() bool) bool {
-	for ends := time.Now().Add(10 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(ends) {
-			return false
-		}
-	}
-	return true
 }
 
 // openFiles counts the files and connections that this process holds open; 0 where

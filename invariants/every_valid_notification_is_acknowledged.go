@@ -1,6 +1,8 @@
 package invariants
 
 import (
+	"slices"
+
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
 )
@@ -38,8 +40,11 @@ func checkEveryValidNotificationIsAcknowledged(t *Trial) Judgement {
 		if undisturbed.IsZero() || record.At.Before(undisturbed) || judged[about] {
 			continue
 		}
-		judged[about] = true
 		answer, answered := answers[message.ID]
+		if t.couldNotAsk(record, answer) {
+			continue
+		}
+		judged[about] = true
 		if !answered || answer.Message.Status/100 != 2 {
 			judgement.breach("first-after-healing", message.Sent.Amount, []journal.Ref{record.Ref(), answer.Ref()},
 				"a true notification was answered with %s after every fault had healed", statusOf(answer))
@@ -49,6 +54,26 @@ func checkEveryValidNotificationIsAcknowledged(t *Trial) Judgement {
 		judgement.NotApplicable = "no unaltered notification was delivered"
 	}
 	return judgement
+}
+
+// couldNotAsk reports whether a question of the merchant's about the payment went
+// unanswered while it handled the notification: it may not believe what it cannot check,
+// and that no answer came in time is not its fault.
+func (t *Trial) couldNotAsk(notification, answer journal.Record) bool {
+	if answer.Message == nil {
+		return false
+	}
+	heard := map[string]bool{}
+	for _, record := range t.Messages {
+		if record.Message.Leg == faults.AnswerLeg && record.Message.Fate == journal.Passed && !record.At.After(answer.At) {
+			heard[record.Message.ID] = true
+		}
+	}
+	return slices.ContainsFunc(t.Messages, func(r journal.Record) bool {
+		m := r.Message
+		asks := m.Leg == faults.RequestLeg && m.Link.From() == "merchant" && (m.Operation == faults.Query || m.Operation == faults.RefundQuery)
+		return asks && !heard[m.ID] && !r.At.Before(notification.At) && !r.At.After(answer.At)
+	})
 }
 
 func statusOf(answer journal.Record) string {

@@ -146,3 +146,26 @@ func TestMisled(t *testing.T) {
 		message(answered(unpaid, lie)).ends()
 	require.Equal(t, invariants.Violated, late.judged(t, "no-phantom-payment").Outcome())
 }
+
+// TestAcknowledged_WhatCannotBeChecked: a merchant that asks about a notification and
+// hears nothing may refuse it; one that was answered may not.
+func TestAcknowledged_WhatCannotBeChecked(t *testing.T) {
+	for name, c := range map[string]struct {
+		answered bool
+		outcome  invariants.Outcome
+	}{"no answer came": {false, invariants.Held}, "it was answered": {true, invariants.Violated}} {
+		t.Run(name, func(t *testing.T) {
+			notice := notification("p1", 1000)
+			asked := journal.Message{ID: "q", Link: "merchant->wechatpay", Operation: faults.Query, Nth: 1, Leg: faults.RequestLeg, Fate: journal.Passed,
+				Sent: journal.Facts{Operation: faults.Query, MerchantReference: "p1", Signature: journal.SignatureValid}}
+			s := run().placed("o1", 1000).created("p1", 1000).captured("p1", 1000).healed().message(notice).message(asked)
+			if c.answered {
+				asked.Leg, asked.Status, asked.Sent = faults.AnswerLeg, 200, said("p1", payment.Captured, 1000)
+				s = s.message(asked)
+			}
+			notice.Leg, notice.Status = faults.AnswerLeg, 503
+			s = s.message(notice).books("p1", payment.Captured, 1000).marks(payment.OrderPaid).released("k1").ends()
+			require.Equal(t, c.outcome, s.judged(t, "every-valid-notification-is-acknowledged").Outcome())
+		})
+	}
+}

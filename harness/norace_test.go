@@ -1,0 +1,6 @@
+//go:build !race
+
+package harness_test
+
+// slowed: the race detector watches.
+const slowed = false
