@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"github.com/payquake/payquake/payment"
 )
@@ -123,14 +124,19 @@ func Catalogue() []Definition {
 	return slices.Concat(messageFaults(), behaviours(), processFaults(), shoppers())
 }
 
+// byName is the catalogue by name, made once: pins are decoded by the thousand.
+var byName = sync.OnceValue(func() map[string]Definition {
+	entries := map[string]Definition{}
+	for _, definition := range Catalogue() {
+		entries[definition.Name] = definition
+	}
+	return entries
+})
+
 // Lookup finds a catalogue entry by name.
 func Lookup(name string) (Definition, bool) {
-	for _, definition := range Catalogue() {
-		if definition.Name == name {
-			return definition, true
-		}
-	}
-	return Definition{}, false
+	definition, known := byName()[name]
+	return definition, known
 }
 
 // Decode makes a fault from its name and settings (nil: the defaults), and

@@ -74,6 +74,7 @@ type detection struct {
 	measuring
 	environment, scenario string
 	seeds                 int
+	keep                  bool   // what earlier builds showed is not measured again
 	results               string // a folder for the runs, which are not kept
 	database              string // a PostgreSQL, for what needs one
 	hash                  string // of the binary
@@ -85,7 +86,7 @@ type detection struct {
 
 // detect makes the table. It fails if a bug escapes through a provider with which
 // it does harm, or a right merchant is accused.
-func (m measuring) detect(environment, scenario string, seeds int) (err error) {
+func (m measuring) detect(environment, scenario string, seeds int, keep bool) (err error) {
 	results, err := os.MkdirTemp("", "payquake-detection-")
 	if err != nil {
 		return err
@@ -96,7 +97,7 @@ func (m measuring) detect(environment, scenario string, seeds int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	d := &detection{measuring: m, environment: environment, scenario: scenario, seeds: seeds, results: results, database: server}
+	d := &detection{measuring: m, environment: environment, scenario: scenario, seeds: seeds, keep: keep, results: results, database: server}
 	if err := d.remember(); err != nil {
 		return err
 	}
@@ -181,7 +182,12 @@ func (d *detection) wanted() ([]trying, error) {
 }
 
 func (d *detection) known(t trying) *tried {
-	at := slices.IndexFunc(d.done, func(known tried) bool { return known.trying == t })
+	at := slices.IndexFunc(d.done, func(known tried) bool {
+		if d.keep {
+			known.Program = t.Program
+		}
+		return known.trying == t
+	})
 	if at < 0 {
 		return nil
 	}

@@ -23,11 +23,14 @@ Each known mistake of `+"`merchant/bugs`"+`, switched on, against `+"`payquake r
 environment. Under each provider stands how many of its trials broke the promised invariant,
 with seed 1; a dash means that the mistake costs nothing there, for the reason below the
 table. *First* is the place, in the order of the plan, of the first trial that broke it: the
-median over %d seeds, and the range. *Again* is what the first line of the finding did, run as
+median over up to %d seeds, and the range. *Again* is what the first line of the finding did, run as
 printed. A bug whose own scenario harms a database is given a PostgreSQL. Made by
 `+"`make detection`"+`.
 
 `, d.scenario, d.environment, d.seeds)
+	if earlier := d.runsOf(func(t tried) bool { return t.Program != d.hash }); len(earlier) > 0 {
+		fmt.Fprintf(&page, "Of the %d runs behind this page, %d were made with an earlier build.\n\n", len(d.runsOf(func(tried) bool { return true })), len(earlier))
+	}
 	escaped := d.bugTable(&page)
 	accused := d.rightTable(&page)
 	return page.String(), errors.Join(escaped, accused)
@@ -159,7 +162,7 @@ A run that could not conclude accuses nobody, and is counted with its trials.
 func (d *detection) runsOf(meant func(tried) bool) []tried {
 	var runs []tried
 	for _, t := range d.done {
-		if t.trying.Program == d.hash && t.Scenario == d.scenario && meant(t) {
+		if (d.keep || t.Program == d.hash) && t.Scenario == d.scenario && meant(t) {
 			runs = append(runs, t)
 		}
 	}

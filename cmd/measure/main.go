@@ -18,12 +18,13 @@ func main() {
 	environment := flag.String("environment", "local", "docker or local, for detection")
 	scenario := flag.String("scenario", "suite", "what detection runs")
 	seeds := flag.Int("seeds", 3, "with how many seeds detection runs each bug")
+	keep := flag.Bool("keep", false, "detection keeps what earlier builds of the binary showed, and the page says so")
 	flag.Parse()
 	m := measuring{ctx: ctx, program: *program}
 	var err error
 	switch flag.Arg(0) {
 	case "detection":
-		err = m.detect(*environment, *scenario, *seeds)
+		err = m.detect(*environment, *scenario, *seeds, *keep)
 	case "speed":
 		err = m.speed()
 	default:

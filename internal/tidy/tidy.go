@@ -304,7 +304,8 @@ func exportedReceiver(function *ast.FuncDecl) bool {
 }
 
 // globals finds init functions and package variables that could change:
-// allowed are errors, embedded files and assertions of an interface.
+// allowed are errors, embedded files, assertions of an interface, and what
+// sync.OnceValue makes once.
 func (f *file) globals() []Complaint {
 	var complaints []Complaint
 	for _, declaration := range f.syntax.Decls {
@@ -337,8 +338,21 @@ func constantLike(value *ast.ValueSpec, declaration *ast.GenDecl) bool {
 			return true
 		}
 	}
+	if len(value.Values) == 1 && isOnceValue(value.Values[0]) {
+		return true
+	}
 	name := strings.ToLower(value.Names[0].Name)
 	return strings.HasPrefix(name, "err")
+}
+
+// isOnceValue reports whether an expression is sync.OnceValue of something.
+func isOnceValue(expression ast.Expr) bool {
+	call, is := expression.(*ast.CallExpr)
+	if !is {
+		return false
+	}
+	selector, is := call.Fun.(*ast.SelectorExpr)
+	return is && selector.Sel.Name == "OnceValue"
 }
 
 func rawText(group *ast.CommentGroup) string {
