@@ -35,7 +35,7 @@ const (
 	// each honest twin must stand without a finding.
 	correctTrials, twinTrials = 10_000, 1_000
 	// runsPerCore is how many runs go on side by side: most of a run is waiting for rest.
-	runsPerCore = 3
+	runsPerCore = 2
 	// detectionPage is what detection writes, and detectionLog what it remembers: a
 	// measure that was interrupted goes on where it was.
 	detectionPage, detectionLog = "docs/detection.md", "bin/detection.jsonl"
