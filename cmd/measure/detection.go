@@ -109,9 +109,12 @@ func (m measuring) detect(environment, scenario string, seeds int, keep bool) (e
 	var group errgroup.Group
 	group.SetLimit(runsPerCore * runtime.NumCPU())
 	for _, t := range wanted {
+		if m.ctx.Err() != nil { // interrupted: the page has what was measured
+			break
+		}
 		group.Go(func() error { return d.try(t) })
 	}
-	if err := group.Wait(); err != nil {
+	if err := group.Wait(); err != nil && m.ctx.Err() == nil {
 		return err
 	}
 	page, failures := d.page()

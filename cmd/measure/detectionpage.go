@@ -46,6 +46,11 @@ func (d *detection) bugTable(page *strings.Builder) error {
 	page.WriteString(" first | also violated | again |\n| --- | --- |" + strings.Repeat(" ---: |", len(scenarios.DefaultSystems().Providers)) + " ---: | --- | --- |\n")
 	for _, bug := range bugs.All() {
 		runs := d.runsOf(func(t tried) bool { return t.Bug == bug.Name })
+		if len(runs) == 0 {
+			fmt.Fprintf(page, "| `%s` | `%s` |%s not measured | | |\n", bug.Name, bug.Invariant, strings.Repeat(" |", len(scenarios.DefaultSystems().Providers)))
+			failures = append(failures, fmt.Errorf("%s was not measured", bug.Name))
+			continue
+		}
 		first := runs[0]
 		fmt.Fprintf(page, "| `%s` | `%s` |", bug.Name, bug.Invariant)
 		for _, provider := range scenarios.DefaultSystems().Providers {
