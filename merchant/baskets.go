@@ -128,15 +128,22 @@ func (c *Checkout) StartBasket(ctx context.Context, basketID string, r StartRequ
 		parts, send, err = c.chooseBasketStart(t, b, r, provider)
 		return err
 	})
+	if !send && err == nil {
+		return parts[0].view(), nil
+	}
+	booked := parts
+	if err == nil {
+		booked, err = c.sendParts(context.WithoutCancel(ctx), parts, provider)
+	}
 	if err != nil {
+		if send {
+			for _, part := range parts {
+				c.unsure.add(part.held())
+			}
+		}
 		return PaymentView{}, fmt.Errorf("start basket: %w", err)
 	}
-	if send {
-		if parts, err = c.sendParts(context.WithoutCancel(ctx), parts, provider); err != nil {
-			return PaymentView{}, fmt.Errorf("start basket: %w", err)
-		}
-	}
-	return parts[0].view(), nil
+	return booked[0].view(), nil
 }
 
 // chooseBasketStart finds the parts that the request is about, or stores new
@@ -184,7 +191,8 @@ func (c *Checkout) newParts(t *tx, b basket, locked map[string]*order, r StartRe
 			return nil, false, fmt.Errorf("order %s is %s: %w", o.id, o.state, ErrConflict)
 		}
 		part := &pay{id: newID("Y"), orderID: o.id, key: r.Key, provider: r.Provider, method: r.Method,
-			reference: payment.MerchantReference(newID("P")), amount: o.total, state: payment.Pending, tries: 1, createdAt: now}
+			reference: payment.MerchantReference(newID("P")), amount: o.total, state: payment.Pending, tries: 1, createdAt: now,
+			busyUntil: now.Add(c.timers.lease())}
 		sum, err := intent.Amount.Add(o.total)
 		if err != nil {
 			return nil, false, fmt.Errorf("add up the basket: %w: %w", ErrInvalid, err)
@@ -201,7 +209,7 @@ func (c *Checkout) newParts(t *tx, b basket, locked map[string]*order, r StartRe
 	}
 	for _, part := range parts {
 		part.request = request
-		if err := t.insertPay(part, c.timers.lease()); err != nil {
+		if err := t.insertPay(part); err != nil {
 			return nil, false, err
 		}
 	}

@@ -37,6 +37,7 @@ type Checkout struct {
 	clock     Clock
 	providers map[payment.ProviderName]Provider
 	work      map[string]*queue
+	unsure    unsure
 }
 
 // New puts a checkout together. It fails with ErrInvalid for timers that

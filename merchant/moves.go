@@ -110,14 +110,13 @@ func (t *tx) insertOrder(o *order, expires time.Time) (bool, error) {
 
 // insertPay makes the intent durable. Its row is held from the start, since
 // the caller is about to send it; a crash leaves it to the workers.
-func (t *tx) insertPay(p *pay, lease time.Duration) error {
-	held := p.createdAt.Add(lease).UnixNano()
+func (t *tx) insertPay(p *pay) error {
 	err := t.exec(`INSERT INTO payments (id, order_id, payment_key, provider, method, reference, amount_minor, currency,
 		state, request_path, request_body, tries, created_at, next_action_at, busy_until)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		p.id, p.orderID, p.key, string(p.provider), string(p.method), string(p.reference), p.amount.Minor,
 		string(p.amount.Currency), string(p.state), p.request.Path, p.request.Body, p.tries, nanos(p.createdAt),
-		nanos(p.createdAt), held)
+		nanos(p.createdAt), nanos(p.busyUntil))
 	if err != nil {
 		return fmt.Errorf("store payment %s: %w", p.reference, err)
 	}

@@ -92,6 +92,8 @@ func (r *refund) asked(p *pay) RefundAsked {
 	return RefundAsked{Payment: p.reference, Refund: r.reference, Request: r.request}
 }
 
+func (p *pay) held() hold { return hold{table: "payments", id: p.id, until: p.busyUntil} }
+
 func (p *pay) barcode() bool { return p.method == payment.MethodBarcode }
 
 // Why a refund was made.

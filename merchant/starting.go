@@ -38,16 +38,21 @@ func (c *Checkout) StartPayment(ctx context.Context, orderID string, r StartRequ
 		p, send, err = c.chooseStart(t, o, r, provider)
 		return err
 	})
+	if !send && err == nil {
+		return p.view(), nil
+	}
+	booked := p
+	if err == nil {
+		// The shopper's connection may break; the call must still be booked.
+		booked, err = c.send(context.WithoutCancel(ctx), p, provider)
+	}
 	if err != nil {
+		if send {
+			c.unsure.add(p.held())
+		}
 		return PaymentView{}, fmt.Errorf("start payment: %w", err)
 	}
-	if send {
-		// The shopper's connection may break; the call must still be booked.
-		if p, err = c.send(context.WithoutCancel(ctx), p, provider); err != nil {
-			return PaymentView{}, fmt.Errorf("start payment: %w", err)
-		}
-	}
-	return p.view(), nil
+	return booked.view(), nil
 }
 
 // chooseStart finds the payment the request is about, or stores a new one;
@@ -88,7 +93,8 @@ func (c *Checkout) chooseStart(t *tx, o *order, r StartRequest, provider Provide
 	if p.request, err = provider.PrepareStart(c.intent(o, p, r)); err != nil {
 		return nil, false, err
 	}
-	return p, true, t.insertPay(p, c.timers.lease())
+	p.busyUntil = p.createdAt.Add(c.timers.lease())
+	return p, true, t.insertPay(p)
 }
 
 func (c *Checkout) intent(o *order, p *pay, r StartRequest) StartIntent {
@@ -117,7 +123,8 @@ func (c *Checkout) repeatStart(t *tx, o *order, p *pay, r StartRequest) (*pay, b
 		return p, false, nil
 	}
 	p.tries++
-	err := t.exec("UPDATE payments SET tries = ?, busy_until = ? WHERE id = ?", p.tries, nanos(now.Add(c.timers.lease())), p.id)
+	p.busyUntil = now.Add(c.timers.lease())
+	err := t.exec("UPDATE payments SET tries = ?, busy_until = ? WHERE id = ?", p.tries, nanos(p.busyUntil), p.id)
 	return p, true, err
 }
 
@@ -129,12 +136,13 @@ func (c *Checkout) chargeAgain(t *tx, o *order, p *pay, r StartRequest) (*pay, b
 		return nil, false, err
 	}
 	p.reference, p.createdAt = payment.MerchantReference(newID("P")), c.clock.Now()
+	p.busyUntil = p.createdAt.Add(c.timers.lease())
 	if p.request, err = provider.PrepareStart(c.intent(o, p, r)); err != nil {
 		return nil, false, err
 	}
 	err = t.exec(`UPDATE payments SET reference = ?, request_path = ?, request_body = ?, created_at = ?, busy_until = ?
 		WHERE id = ?`, string(p.reference), p.request.Path, p.request.Body, nanos(p.createdAt),
-		nanos(p.createdAt.Add(c.timers.lease())), p.id)
+		nanos(p.busyUntil), p.id)
 	return p, true, err
 }
 

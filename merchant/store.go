@@ -199,10 +199,12 @@ func (s *Store) forUpdate() string {
 	return ""
 }
 
-// due returns up to limit rows of a table that want a worker, and holds them
-// until the lease ends. It reads before it writes, so idle polls write nothing.
-func (s *Store) due(ctx context.Context, table string, now time.Time, lease time.Duration) ([]string, error) {
+// due returns up to limit rows of a table that want a worker, and holds them.
+// It reads before it writes, so idle polls write nothing. After an error they
+// may be held or not.
+func (s *Store) due(ctx context.Context, held hold, now time.Time) ([]string, error) {
 	const limit = "32"
+	table := held.table
 	var waiting int
 	where := " WHERE next_action_at > 0 AND next_action_at <= ? AND busy_until <= ?"
 	at := now.UnixNano()
@@ -220,7 +222,7 @@ func (s *Store) due(ctx context.Context, table string, now time.Time, lease time
 			pick += " FOR UPDATE SKIP LOCKED"
 		}
 		rows, err := t.rows("UPDATE "+table+" SET busy_until = ? WHERE id IN ("+pick+") RETURNING id",
-			now.Add(lease).UnixNano(), at, at)
+			held.until.UnixNano(), at, at)
 		if err != nil {
 			return err
 		}

@@ -36,11 +36,15 @@ const workersPerQueue = 24
 // Work does what is due until ctx ends, then waits for the steps it has begun;
 // each is bounded by its calls' time limits.
 func (c *Checkout) Work(ctx context.Context) {
-	var group sync.WaitGroup
+	var queues, holds sync.WaitGroup
 	for table, q := range c.work {
-		group.Go(func() { c.drain(ctx, table, q) })
+		queues.Go(func() { c.drain(ctx, table, q) })
 	}
-	group.Wait()
+	working, done := context.WithCancel(context.WithoutCancel(ctx))
+	holds.Go(func() { c.letGoUnsure(working) })
+	queues.Wait()
+	done()
+	holds.Wait()
 }
 
 func (c *Checkout) drain(ctx context.Context, table string, q *queue) {
@@ -50,15 +54,20 @@ func (c *Checkout) drain(ctx context.Context, table string, q *queue) {
 	for ctx.Err() == nil {
 		slots <- struct{}{} // no row is held before somebody can work on it
 		<-slots
-		ids, err := c.store.due(ctx, table, c.clock.Now(), c.timers.lease())
-		if err != nil && ctx.Err() == nil {
-			slog.Error("look for work", "table", table, "error", err)
+		now := c.clock.Now()
+		held := hold{table: table, until: now.Add(c.timers.lease())}
+		ids, err := c.store.due(ctx, held, now)
+		if err != nil {
+			c.unsure.add(held)
+			if ctx.Err() == nil {
+				slog.Error("look for work", "table", table, "error", err)
+			}
 		}
 		for _, id := range ids {
 			slots <- struct{}{}
 			begun.Go(func() {
 				defer func() { <-slots }()
-				c.step(context.WithoutCancel(ctx), table, q, id)
+				c.step(context.WithoutCancel(ctx), q, hold{table: table, id: id, until: held.until})
 			})
 		}
 		if len(ids) == 0 {
@@ -67,13 +76,14 @@ func (c *Checkout) drain(ctx context.Context, table string, q *queue) {
 	}
 }
 
-// step does one step. Its error is logged and no more: the row stays due and
-// is free again when its lease ends.
-func (c *Checkout) step(ctx context.Context, table string, q *queue, id string) {
-	ctx, span := otel.Tracer("github.com/payquake/payquake/merchant").Start(ctx, "merchant.advance "+table)
+// step does one step with a row that is held. After an error the row is still
+// due and is let go, so that the step is tried again.
+func (c *Checkout) step(ctx context.Context, q *queue, held hold) {
+	ctx, span := otel.Tracer("github.com/payquake/payquake/merchant").Start(ctx, "merchant.advance "+held.table)
 	defer span.End()
-	if err := q.advance(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := q.advance(ctx, held.id); err != nil && !errors.Is(err, ErrNotFound) {
 		span.RecordError(err)
-		slog.Error("advance", "table", table, "id", id, "error", err)
+		slog.Error("advance", "table", held.table, "id", held.id, "error", err)
+		c.unsure.add(held)
 	}
 }
