@@ -28,9 +28,7 @@ func (c *Checkout) advancePayment(ctx context.Context, id string) error {
 	case p.state != payment.Pending:
 		return c.letGo(ctx, p)
 	case c.sendsAgain(p, now) && wanted:
-		p.tries++
-		_, err = c.send(ctx, p, provider)
-		return err
+		return c.tryAgain(ctx, o, p, provider)
 	case !c.policy.AsksByItself(p.method):
 		return c.letGo(ctx, p)
 	case p.barcode() && c.mayReverse(age, wanted):
@@ -40,6 +38,25 @@ func (c *Checkout) advancePayment(ctx context.Context, id string) error {
 	default:
 		return c.bookAsked(ctx, p, c.ask(ctx, p, provider), false)
 	}
+}
+
+// tryAgain goes on with a create that nobody answered: it is sent as it was, or
+// its number is given up to make way for another.
+func (c *Checkout) tryAgain(ctx context.Context, o *order, p *pay, provider Provider) error {
+	anew := false
+	err := c.store.update(ctx, func(t *tx) (err error) {
+		anew, err = c.recreates(t, o, p)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case anew:
+		return c.giveUp(ctx, p, provider)
+	}
+	p.tries++
+	_, err = c.send(ctx, p, provider)
+	return err
 }
 
 // letGo frees a row that wants nothing more.

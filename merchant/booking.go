@@ -111,8 +111,15 @@ func (c *Checkout) releaseLater(t *tx, orderID string, gap time.Duration) {
 // endUnpaid ends a payment without money and lets its order expire if nothing
 // else is under way.
 func (c *Checkout) endUnpaid(t *tx, o *order, p *pay, state payment.State) error {
+	again, err := c.recreates(t, o, p)
+	if err != nil {
+		return err
+	}
 	if err := t.movePay(p, state); err != nil {
 		return err
+	}
+	if again && state == payment.Closed {
+		return c.recreate(t, o, p)
 	}
 	return t.wakeOrder(o, c.expiry(o))
 }

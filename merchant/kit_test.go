@@ -23,7 +23,13 @@ func open(t *testing.T, provider *scripted.Provider, timers merchant.Timers) *sh
 
 func reopen(t *testing.T, database string, provider *scripted.Provider, timers merchant.Timers) *shop {
 	t.Helper()
-	s, err := scripted.Open(database, provider, timers, merchant.DefaultPolicy())
+	return decide(t, database, provider, timers, merchant.DefaultPolicy())
+}
+
+// decide opens a shop that decides in its own way.
+func decide(t *testing.T, database string, provider *scripted.Provider, timers merchant.Timers, policy merchant.Policy) *shop {
+	t.Helper()
+	s, err := scripted.Open(database, provider, timers, policy)
 	if err != nil {
 		t.Fatal(err)
 	}

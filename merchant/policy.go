@@ -116,6 +116,10 @@ type Policy struct {
 	// OffersOneCode decides whether a second payment of an order is refused while one
 	// is pending.
 	OffersOneCode func() bool
+	// Recreates decides whether a create that was not answered is given up, once it
+	// is proven to have ended, and made anew under another number, instead of being
+	// sent again as it was.
+	Recreates func(payment.Method) bool
 }
 
 // DefaultPolicy decides everything rightly.
@@ -155,5 +159,6 @@ func DefaultPolicy() Policy {
 		GivesBackAfter:   func() time.Duration { return 0 },
 		ReleasesAfter:    func() time.Duration { return 0 },
 		OffersOneCode:    func() bool { return false },
+		Recreates:        func(payment.Method) bool { return false },
 	}
 }

@@ -119,12 +119,13 @@ func (c *Checkout) repeatStart(t *tx, o *order, p *pay, r StartRequest) (*pay, b
 		}
 		return p, false, nil
 	}
-	if p.answered || p.busyUntil.After(now) {
-		return p, false, nil
+	anew, err := c.recreates(t, o, p)
+	if p.answered || anew || err != nil || p.busyUntil.After(now) {
+		return p, false, err
 	}
 	p.tries++
 	p.busyUntil = now.Add(c.timers.lease())
-	err := t.exec("UPDATE payments SET tries = ?, busy_until = ? WHERE id = ?", p.tries, nanos(p.busyUntil), p.id)
+	err = t.exec("UPDATE payments SET tries = ?, busy_until = ? WHERE id = ?", p.tries, nanos(p.busyUntil), p.id)
 	return p, true, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/payquake/payquake/merchant"
+	"github.com/payquake/payquake/payment"
 )
 
 // Twin is one honest way to be different.
@@ -42,6 +43,10 @@ func All() []Twin {
 			func(p *merchant.Policy) { p.ReleasesAfter = func() time.Duration { return time.Second } }},
 		{"one-code-at-a-time", "a second payment of an order is refused while the first may still be paid",
 			func(p *merchant.Policy) { p.OffersOneCode = func() bool { return true } }},
+		{"re-creates", "a payment whose create was not answered is closed, proven so, and made anew under another number",
+			func(p *merchant.Policy) {
+				p.Recreates = func(m payment.Method) bool { return m == payment.MethodCode }
+			}},
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 
 	"github.com/payquake/payquake/merchant"
 	"github.com/payquake/payquake/merchant/twins"
+	"github.com/payquake/payquake/payment"
 )
 
 // decisions are what twins may decide otherwise.
-func decisions(p merchant.Policy) [6]any {
-	return [6]any{p.AnswersAfter(), p.AsksAboutNotices(), p.GivesBack(), p.GivesBackAfter(), p.ReleasesAfter(), p.OffersOneCode()}
+func decisions(p merchant.Policy) [7]any {
+	return [7]any{p.AnswersAfter(), p.AsksAboutNotices(), p.GivesBack(), p.GivesBackAfter(), p.ReleasesAfter(), p.OffersOneCode(),
+		p.Recreates(payment.MethodCode)}
 }
 
 // TestTwins: each decides exactly one thing otherwise than the reference merchant,
