@@ -9,7 +9,7 @@ func noDoubleCharge() Invariant {
 	return Invariant{
 		ID: "no-double-charge",
 		Says: "At rest, no order keeps more than one capture: captures over all providers, gross of coupons, minus refunds done, " +
-			"under way or handed over, do not exceed what was due.",
+			"under way, handed over or credited to the shopper's balance, do not exceed what was due.",
 		Clauses: []Clause{{Name: "one-capture-kept", Says: "of several captures of an order, the merchant keeps at most what was due", Orders: true}},
 		check:   checkNoDoubleCharge,
 	}
@@ -30,8 +30,8 @@ func checkNoDoubleCharge(t *Trial) Judgement {
 		var witness []journal.Ref
 		keeping := 0
 		for _, capture := range order.Captures {
-			if capture.Kept().Minor > 0 && !order.handed(string(capture.Reference)) {
-				kept = plus(kept, capture.Kept())
+			if owed := order.owed(capture); owed.Minor > 0 {
+				kept = plus(kept, owed)
 				keeping++
 			}
 			witness = append(witness, capture.Record)
@@ -43,7 +43,7 @@ func checkNoDoubleCharge(t *Trial) Judgement {
 				"the order is for %s, and %d captures of it keep %s", order.Total, keeping, kept)
 		case keeping < len(order.Captures):
 			judgement.Mitigated = append(judgement.Mitigated, Breach{Clause: "one-capture-kept", Witness: witness,
-				Money: order.Captures[len(order.Captures)-1].Amount, Reason: "the order was paid more than once, and the merchant gave the rest back by itself"})
+				Money: order.Captures[len(order.Captures)-1].Amount, Reason: "the order was paid more than once, and the merchant does not keep the rest for itself"})
 		}
 	}
 	if !any {

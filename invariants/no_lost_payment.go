@@ -9,9 +9,9 @@ func noLostPayment() Invariant {
 	return Invariant{
 		ID: "no-lost-payment",
 		Says: "At rest, every capture in the provider's book for this merchant is booked as paid on the order it was made for, " +
-			"or is returned, or its return is under way, or it was handed over.",
+			"or is returned, or its return is under way, or it was handed over or credited to the shopper's balance.",
 		Clauses: []Clause{
-			{Name: "booked-or-returned", Says: "a capture is booked on its order, returned, or handed over", Orders: true},
+			{Name: "booked-or-returned", Says: "a capture is booked on its order, returned, handed over, or credited", Orders: true},
 			{Name: "known-order", Says: "a capture belongs to an order that the merchant knows", Books: true},
 		},
 		check: checkNoLostPayment,
@@ -29,10 +29,11 @@ func checkNoLostPayment(t *Trial) Judgement {
 	}
 	for _, order := range t.Orders() {
 		for _, capture := range order.Captures {
-			if capture.Kept().Minor <= 0 || t.believes(order, capture) || order.handed(string(capture.Reference)) {
+			owed := order.owed(capture)
+			if owed.Minor <= 0 || t.believes(order, capture) {
 				continue
 			}
-			judgement.accuse(t.saidCaptured(order, capture.Reference), breachOf("booked-or-returned", capture.Kept(), []journal.Ref{capture.Record, order.Entry},
+			judgement.accuse(t.saidCaptured(order, capture.Reference), breachOf("booked-or-returned", owed, []journal.Ref{capture.Record, order.Entry},
 				"the provider captured %s under reference %s; the merchant's books call the order %q and do not have it",
 				capture.Amount, capture.Reference, order.State))
 		}

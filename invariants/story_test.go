@@ -271,6 +271,19 @@ func (s *story) handsOver(ref payment.MerchantReference) *story {
 	return s
 }
 
+// credits: the merchant made some of the payment a balance of the shopper's.
+func (s *story) credits(ref payment.MerchantReference, minor int64) *story {
+	s.believe = append(s.believe, journal.Entry{Kind: journal.CreditEntry, OrderID: s.order, MerchantReference: ref, Account: "shopper-1",
+		Amount: payment.Fen(minor)})
+	return s
+}
+
+// balance: what the merchant says that the shopper has with it.
+func (s *story) balance(minor int64) *story {
+	s.believe = append(s.believe, journal.Entry{Kind: journal.BalanceEntry, OrderID: s.order, Account: "shopper-1", Amount: payment.Fen(minor)})
+	return s
+}
+
 // forgets: the merchant knows nothing of all this.
 func (s *story) forgets() *story {
 	s.believe = nil

@@ -141,6 +141,7 @@ type Order struct {
 	Payments []journal.Record // entries
 	Refunds  []journal.Record
 	Handed   []journal.Record
+	Credits  []journal.Record // captures that became the shopper's balance
 	Captures []Capture
 }
 

@@ -90,8 +90,11 @@ func (b *builder) merchantBooks() {
 			order.Refunds = append(order.Refunds, record)
 		case journal.HandedOverEntry:
 			order.Handed = append(order.Handed, record)
-		case journal.ReleaseEntry:
-			// What left is told by the fulfilment link's record, not by the books.
+		case journal.CreditEntry:
+			order.Credits = append(order.Credits, record)
+		case journal.ReleaseEntry, journal.BalanceEntry:
+			// What left is told by the fulfilment link's record, not by the books, and
+			// a balance may be of several orders.
 		}
 	}
 }
@@ -215,6 +218,26 @@ func (o Order) handed(reference string) bool {
 		}
 	}
 	return false
+}
+
+// credited is what the merchant gave of a capture to a balance of the shopper's.
+func (o Order) credited(reference payment.MerchantReference) payment.Money {
+	var sum payment.Money
+	for _, record := range o.Credits {
+		if record.Entry.MerchantReference == reference {
+			sum = plus(sum, record.Entry.Amount)
+		}
+	}
+	return sum
+}
+
+// owed is what the merchant has of a capture without having said whose it is: what
+// neither went back, nor became the shopper's balance, nor was listed for people.
+func (o Order) owed(capture Capture) payment.Money {
+	if o.handed(string(capture.Reference)) {
+		return payment.Money{Currency: capture.Amount.Currency}
+	}
+	return minus(capture.Kept(), o.credited(capture.Reference))
 }
 
 // asked are the refunds that the shopper asked for, by request id, whatever

@@ -309,6 +309,7 @@ type Entry struct {
 	Amount            payment.Money             `json:"amount,omitzero"`
 	Refunded          payment.Money             `json:"refunded,omitzero"` // of an order
 	Key               string                    `json:"key,omitempty"`     // idempotency key of a release
+	Account           string                    `json:"account,omitempty"` // of a balance and its credits
 	Reason            string                    `json:"reason,omitempty"`
 	Since             time.Time                 `json:"since,omitzero"` // when the books say it happened
 }
@@ -324,5 +325,7 @@ const (
 	RefundEntry     EntryKind = "refund"
 	ReleaseEntry    EntryKind = "release" // goods left, or were told to
 	HandedOverEntry EntryKind = "handed-over"
+	CreditEntry     EntryKind = "credit"   // a capture became a balance of the shopper's at the merchant
+	BalanceEntry    EntryKind = "balance"  // what a shopper has there, in one currency
 	DeliveryEntry   EntryKind = "delivery" // a provider's try to deliver a notification; State is its end
 )

@@ -142,6 +142,9 @@ const automaticPrefix = "automatic-"
 // giveBack stores a refund nobody asked for of a whole capture. Its request id
 // is made of the payment, so that there is one however often it is stored.
 func (c *Checkout) giveBack(t *tx, o *order, p *pay, cause string) error {
+	if c.policy.KeepsBalances() && p.captured.Minor > 0 {
+		return t.credit(o, p, c.clock.Now())
+	}
 	if !c.policy.GivesBack() {
 		if err := t.movePay(p, payment.HandedOver); err != nil {
 			return err

@@ -81,6 +81,7 @@ type Books struct {
 	Payments   []PaymentEntry `json:"payments"`
 	Refunds    []RefundEntry  `json:"refunds"`
 	HandedOver []HandedEntry  `json:"handed_over"`
+	Balances   []BalanceEntry `json:"balances"`
 }
 
 // OrderEntry is an order in the books; Released are the releases that
@@ -152,8 +153,8 @@ type HandedEntry struct {
 // merchant at rest has consistent books; one at work may be seen between two
 // of its moves.
 func (c *Checkout) Books(ctx context.Context) (Books, error) {
-	books := Books{Orders: []OrderEntry{}, Payments: []PaymentEntry{}, Refunds: []RefundEntry{}, HandedOver: []HandedEntry{}}
-	for _, read := range []func(context.Context, *Books) error{c.bookOrders, c.bookPayments, c.bookRefunds, c.bookHandedOver} {
+	books := Books{Orders: []OrderEntry{}, Payments: []PaymentEntry{}, Refunds: []RefundEntry{}, HandedOver: []HandedEntry{}, Balances: []BalanceEntry{}}
+	for _, read := range []func(context.Context, *Books) error{c.bookOrders, c.bookPayments, c.bookRefunds, c.bookHandedOver, c.bookBalances} {
 		if err := read(ctx, &books); err != nil {
 			return Books{}, fmt.Errorf("read books: %w", err)
 		}

@@ -109,6 +109,9 @@ type Policy struct {
 	// GivesBack decides whether money that does not belong to the shop is refunded by
 	// itself; otherwise it is handed over to people.
 	GivesBack func() bool
+	// KeepsBalances decides whether such money stays, as the shopper's balance at the
+	// shop.
+	KeepsBalances func() bool
 	// GivesBackAfter is how long such a refund waits.
 	GivesBackAfter func() time.Duration
 	// ReleasesAfter is how long goods wait once they are paid.
@@ -156,6 +159,7 @@ func DefaultPolicy() Policy {
 		AnswersAfter:     func() time.Duration { return 0 },
 		AsksAboutNotices: func() bool { return false },
 		GivesBack:        func() bool { return true },
+		KeepsBalances:    func() bool { return false },
 		GivesBackAfter:   func() time.Duration { return 0 },
 		ReleasesAfter:    func() time.Duration { return 0 },
 		OffersOneCode:    func() bool { return false },

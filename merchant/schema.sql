@@ -118,3 +118,20 @@ CREATE TABLE IF NOT EXISTS handed_over (
   currency TEXT NOT NULL,
   reason TEXT NOT NULL
 );
+
+-- What shoppers have at a shop that keeps balances, and which payments made it.
+CREATE TABLE IF NOT EXISTS balances (
+  account TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor BIGINT NOT NULL,
+  PRIMARY KEY (account, currency)
+);
+CREATE TABLE IF NOT EXISTS credits (
+  payment_id TEXT PRIMARY KEY,
+  order_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  amount_minor BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  at BIGINT NOT NULL
+);

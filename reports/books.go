@@ -44,6 +44,11 @@ func books(trial *invariants.Trial) []bookLine {
 				Merchant: Clean(fmt.Sprintf("%s %s", entry.Amount, entry.Reason))})
 		case journal.ReleaseEntry:
 			lines = append(lines, bookLine{What: "goods", Name: Clean(entry.OrderID), Merchant: "released", Cites: refText(record.Ref())})
+		case journal.CreditEntry:
+			lines = append(lines, bookLine{What: "credited", Name: Clean(string(entry.MerchantReference)), Cites: refText(record.Ref()),
+				Merchant: Clean(fmt.Sprintf("%s to the balance of %s", entry.Amount, entry.Account))})
+		case journal.BalanceEntry:
+			lines = append(lines, bookLine{What: "balance", Name: Clean(entry.Account), Cites: refText(record.Ref()), Merchant: entry.Amount.String()})
 		case journal.OrderEntry, journal.OrderMove, journal.PaymentEntry, journal.RefundEntry, journal.DeliveryEntry:
 		}
 	}

@@ -66,6 +66,17 @@ type shopBooks struct {
 		Amount    payment.Money `json:"amount"`
 		Reason    string        `json:"reason"`
 	} `json:"handed_over"`
+	Balances []struct {
+		Account string        `json:"account"`
+		Amount  payment.Money `json:"amount"`
+		Credits []struct {
+			OrderID   string                    `json:"order_id"`
+			PaymentID string                    `json:"payment_id"`
+			Reference payment.MerchantReference `json:"reference"`
+			Amount    payment.Money             `json:"amount"`
+			At        time.Time                 `json:"at"`
+		} `json:"credits"`
+	} `json:"balances"`
 }
 
 // Books implements Merchant.
@@ -90,7 +101,8 @@ func (s *Shop) Books(ctx context.Context) (Books, error) {
 }
 
 // entries writes the books in the journal's words. An order's history and
-// releases are entries of their own.
+// releases are entries of their own; a balance is filed with an order that it
+// came from.
 func (b shopBooks) entries() []journal.Entry {
 	var entries []journal.Entry
 	add := func(entry journal.Entry) {
@@ -117,6 +129,15 @@ func (b shopBooks) entries() []journal.Entry {
 	for _, h := range b.HandedOver {
 		add(journal.Entry{Kind: journal.HandedOverEntry, OrderID: h.OrderID, PaymentID: h.PaymentID, RefundID: h.RefundID,
 			MerchantReference: payment.MerchantReference(h.Reference), Amount: h.Amount, Reason: h.Reason, Since: h.At})
+	}
+	for _, balance := range b.Balances {
+		order := ""
+		for _, c := range balance.Credits {
+			order = c.OrderID
+			add(journal.Entry{Kind: journal.CreditEntry, OrderID: c.OrderID, PaymentID: c.PaymentID, MerchantReference: c.Reference,
+				Account: balance.Account, Amount: c.Amount, Since: c.At})
+		}
+		add(journal.Entry{Kind: journal.BalanceEntry, OrderID: order, Account: balance.Account, Amount: balance.Amount})
 	}
 	return entries
 }

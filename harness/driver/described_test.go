@@ -57,6 +57,9 @@ driver:
     get: /books
     orders: {from: body.orders, id: item.no, key: item.key, state: item.status, total: fen(item.sum)}
     payments: {from: body.pays, order: item.order, reference: item.no, state: item.status, captured: fen(item.sum)}
+    handedOver: {from: body.people, order: item.order, reference: item.no, amount: fen(item.sum), reason: item.why}
+    credits: {from: body.credits, order: item.order, reference: item.no, account: item.who, amount: fen(item.sum)}
+    balances: {from: body.accounts, account: item.who, amount: fen(item.sum)}
   reset: {delete: /orders}
   states:
     order: {N: open, P: paid, C: closed}
@@ -117,7 +120,10 @@ func TestDescribed_SpeaksAsTheManifestSays(t *testing.T) {
 			answerJSON(w, map[string]any{"status": "D"})
 		case "GET /books":
 			answerJSON(w, map[string]any{"orders": []any{map[string]any{"no": 17, "key": "k1.run1", "status": "P", "sum": 25.6}},
-				"pays": []any{map[string]any{"order": 17, "no": "ref-1", "status": "P", "sum": "25.60"}}})
+				"pays":     []any{map[string]any{"order": 17, "no": "ref-1", "status": "P", "sum": "25.60"}},
+				"people":   []any{map[string]any{"order": 17, "no": "ref-2", "sum": "1.00", "why": "too late"}},
+				"credits":  []any{map[string]any{"order": 17, "no": "ref-3", "who": "shopper-1", "sum": "0.50"}},
+				"accounts": []any{map[string]any{"who": "shopper-1", "sum": "0.50"}}})
 		case "DELETE /orders", "GET /up":
 		default:
 			t.Errorf("unexpected %s %s", r.Method, r.URL)
@@ -143,6 +149,9 @@ func TestDescribed_SpeaksAsTheManifestSays(t *testing.T) {
 	require.Equal(t, []journal.Entry{
 		{Owner: "merchant", Kind: journal.OrderEntry, OrderID: "17", OrderKey: "k1", State: "paid", Amount: payment.Fen(2560), Refunded: payment.Money{}},
 		{Owner: "merchant", Kind: journal.PaymentEntry, OrderID: "17", Provider: "alipay", MerchantReference: "ref-1", State: "captured", Amount: payment.Fen(2560)},
+		{Owner: "merchant", Kind: journal.HandedOverEntry, OrderID: "17", MerchantReference: "ref-2", Amount: payment.Fen(100), Reason: "too late"},
+		{Owner: "merchant", Kind: journal.CreditEntry, OrderID: "17", Account: "shopper-1", MerchantReference: "ref-3", Amount: payment.Fen(50)},
+		{Owner: "merchant", Kind: journal.BalanceEntry, OrderID: "17", Account: "shopper-1", Amount: payment.Fen(50)},
 	}, books.Entries)
 }
 

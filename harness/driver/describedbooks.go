@@ -33,6 +33,8 @@ func (d *Described) Books(ctx context.Context) (Books, error) {
 	said.each(described.Payments, b.payment)
 	said.each(described.Refunds, b.refund)
 	said.each(described.HandedOver, b.handedOver)
+	said.each(described.Credits, b.credit)
+	said.each(described.Balances, b.balance)
 	if said.err != nil {
 		return Books{}, fmt.Errorf("read the merchant's books: %w", said.err)
 	}
@@ -101,6 +103,22 @@ func (b *bookkeeper) refund(item *answer) {
 func (b *bookkeeper) handedOver(item *answer) {
 	b.add(journal.Entry{Kind: journal.HandedOverEntry, OrderID: item.text("order"), PaymentID: item.text("payment"),
 		MerchantReference: payment.MerchantReference(item.text("reference")), Amount: item.money("amount"), Reason: item.text("reason")})
+}
+
+func (b *bookkeeper) credit(item *answer) {
+	b.add(journal.Entry{Kind: journal.CreditEntry, OrderID: item.text("order"), PaymentID: item.text("payment"), Account: item.text("account"),
+		MerchantReference: payment.MerchantReference(item.text("reference")), Amount: item.money("amount")})
+}
+
+// balance files a balance with an order that it came from.
+func (b *bookkeeper) balance(item *answer) {
+	balance := journal.Entry{Kind: journal.BalanceEntry, Account: item.text("account"), Amount: item.money("amount")}
+	for _, entry := range b.entries {
+		if entry.Kind == journal.CreditEntry && entry.Account == balance.Account {
+			balance.OrderID = entry.OrderID
+		}
+	}
+	b.add(balance)
 }
 
 // money reads minor units.

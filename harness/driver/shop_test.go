@@ -166,6 +166,9 @@ func TestShop_Books(t *testing.T) {
 			RefundReference: "r1", ProviderReference: "503", State: "done", Amount: payment.Fen(400), Reason: "asked"},
 		{Owner: "merchant", Kind: journal.HandedOverEntry, OrderID: "o1", PaymentID: "y1", RefundID: "f1", MerchantReference: "r1",
 			Amount: payment.Fen(400), Reason: "refused", Since: at},
+		{Owner: "merchant", Kind: journal.CreditEntry, OrderID: "o1", PaymentID: "y2", Account: "shopper-t1", MerchantReference: "p2",
+			Amount: payment.Fen(999), Since: at},
+		{Owner: "merchant", Kind: journal.BalanceEntry, OrderID: "o1", Account: "shopper-t1", Amount: payment.Fen(999)},
 	}, books.Entries)
 }
 
@@ -175,7 +178,9 @@ const exported = `{"orders":[{"id":"o1","key":"order-t1","state":"paid","total":
  "amount":{"minor":1000,"currency":"CNY"},"captured":{"minor":999,"currency":"CNY"},"captured_at":"2026-03-01T09:00:00Z"}],
  "refunds":[{"id":"f1","order_id":"o1","payment_id":"y1","request_id":"q1","reference":"r1","provider_reference":"503",
  "amount":{"minor":400,"currency":"CNY"},"state":"done","cause":"asked"}],
- "handed_over":[{"at":"2026-03-01T09:00:00Z","order_id":"o1","payment_id":"y1","refund_id":"f1","reference":"r1","amount":{"minor":400,"currency":"CNY"},"reason":"refused"}]}`
+ "handed_over":[{"at":"2026-03-01T09:00:00Z","order_id":"o1","payment_id":"y1","refund_id":"f1","reference":"r1","amount":{"minor":400,"currency":"CNY"},"reason":"refused"}],
+ "balances":[{"account":"shopper-t1","amount":{"minor":999,"currency":"CNY"},"credits":[{"order_id":"o1","payment_id":"y2","reference":"p2",
+ "amount":{"minor":999,"currency":"CNY"},"at":"2026-03-01T09:00:00Z"}]}]}`
 
 // TestShop_HostileBooks: books that cannot be believed are an error, never
 // empty books; empty books are books.

@@ -91,8 +91,8 @@ type Each struct {
 
 // Books is how the merchant's books are read, past all faults.
 type Books struct {
-	Call                                  Call
-	Orders, Payments, Refunds, HandedOver *Each
+	Call                                                     Call
+	Orders, Payments, Refunds, HandedOver, Credits, Balances *Each
 }
 
 // Words turns the merchant's own words for states into payquake's.

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -265,8 +266,9 @@ func (r *reader) each(at string, n document.Node, known []string) *Each {
 // journal's entries.
 func (r *reader) books(n document.Node) *Books {
 	b := &Books{}
-	parts := map[string]**Each{"orders": &b.Orders, "payments": &b.Payments, "refunds": &b.Refunds, "handedOver": &b.HandedOver}
-	values := r.Fields("driver.books", n, append(callKeys(), "orders", "payments", "refunds", "handedOver"))
+	parts := map[string]**Each{"orders": &b.Orders, "payments": &b.Payments, "refunds": &b.Refunds, "handedOver": &b.HandedOver,
+		"credits": &b.Credits, "balances": &b.Balances}
+	values := r.Fields("driver.books", n, append(callKeys(), slices.Sorted(maps.Keys(parts))...))
 	if values == nil {
 		return b
 	}
@@ -297,6 +299,8 @@ func bookKeys() map[string][]string {
 		"payments":   {"id", "order", "provider", "reference", "theirs", "state", "captured"},
 		"refunds":    {"id", "order", "payment", "request", "reference", "theirs", "state", "amount"},
 		"handedOver": {"order", "payment", "reference", "amount", "reason"},
+		"credits":    {"order", "payment", "reference", "account", "amount"},
+		"balances":   {"account", "amount"},
 	}
 }
 

@@ -64,7 +64,7 @@ func mayImport() map[string][]string {
 		"merchant/alipay":            {"merchant", "merchant/internal/clients", "payment"},
 		"merchant/unionpay":          {"merchant", "merchant/internal/clients", "payment"},
 		"merchant/bugs":              {"merchant", "payment"},
-		"merchant/twins":             {"merchant"},
+		"merchant/twins":             {"merchant", "payment"},
 		"merchant/internal/clients":  {},
 		// A scripted provider for the tests of the merchant's packages.
 		"merchant/internal/scripted": {"merchant", "payment"},

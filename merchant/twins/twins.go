@@ -35,6 +35,8 @@ func All() []Twin {
 			func(p *merchant.Policy) { p.AsksAboutNotices = func() bool { return true } }},
 		{"hands-over", "money that does not belong to the shop is listed for people, who send it back by hand",
 			func(p *merchant.Policy) { p.GivesBack = func() bool { return false } }},
+		{"keeps-balances", "money that does not belong to an order becomes its shopper's balance at the shop",
+			func(p *merchant.Policy) { p.KeepsBalances = func() bool { return true } }},
 		{"answers-slowly", "notifications are answered after most of a second, well within the provider's patience",
 			func(p *merchant.Policy) {
 				p.AnswersAfter = func() time.Duration { return 700 * time.Millisecond }

@@ -10,9 +10,9 @@ import (
 )
 
 // decisions are what twins may decide otherwise.
-func decisions(p merchant.Policy) [7]any {
-	return [7]any{p.AnswersAfter(), p.AsksAboutNotices(), p.GivesBack(), p.GivesBackAfter(), p.ReleasesAfter(), p.OffersOneCode(),
-		p.Recreates(payment.MethodCode)}
+func decisions(p merchant.Policy) [8]any {
+	return [8]any{p.AnswersAfter(), p.AsksAboutNotices(), p.GivesBack(), p.GivesBackAfter(), p.ReleasesAfter(), p.OffersOneCode(),
+		p.Recreates(payment.MethodCode), p.KeepsBalances()}
 }
 
 // TestTwins: each decides exactly one thing otherwise than the reference merchant,
