@@ -15,8 +15,9 @@ import (
 // from what its sender said. What it then believes wrongly is reported with its
 // money, and is no violation. A lie that the message itself shows to be one (it
 // answers about another payment than was asked for, or names another amount than
-// was due) misleads nobody into taking an order for paid; but who gives back what
-// it was told was taken has only that word for how much it was.
+// was due) misleads nobody into taking an order for paid; but who gives back, or
+// credits to the shopper, what it was told was taken has only that word for how
+// much it was.
 
 // told is a statement about a payment or a refund that reached the merchant.
 type told struct {
@@ -103,15 +104,16 @@ func (t *Trial) saidPaid(order Order, by time.Time) *journal.Record {
 }
 
 // saidCaptured is the lie that a payment captured exactly what the merchant's books
-// say of it, if nobody had told the merchant the truth before. A merchant that holds
-// the order paid by it is only excused if that is what was due.
+// say of it, if nobody had told the merchant the truth before. A merchant that keeps
+// it for the order is only excused if that is what was due.
 func (t *Trial) saidCaptured(order Order, reference payment.MerchantReference) *journal.Record {
 	at := slices.IndexFunc(order.Payments, func(r journal.Record) bool { return r.Entry.MerchantReference == reference })
 	if at < 0 {
 		return nil
 	}
 	booked := order.Payments[at].Entry
-	if payment.State(booked.State) == payment.Captured && !same(booked.Amount, order.Total) {
+	forOrder := payment.State(booked.State) == payment.Captured && !same(booked.Amount, order.credited(reference))
+	if forOrder && !same(booked.Amount, order.Total) {
 		return nil
 	}
 	statements := slices.SortedFunc(slices.Values(t.Messages), func(a, b journal.Record) int { return a.At.Compare(b.At) })

@@ -73,6 +73,11 @@ func TestMisled(t *testing.T) {
 	tooLittle := func(s *story) *story {
 		return s.refunded("r1", "p1", 999).books("p1", payment.Returned, 999).booksRefund("r1", "p1", payment.RefundDone, 999)
 	}
+	crediting := func(minor int64) func(*story) *story {
+		return func(s *story) *story {
+			return s.books("p1", payment.Captured, minor).credits("p1", minor).balance(minor)
+		}
+	}
 	inItsName := journal.Message{ID: "r", Link: "merchant->wechatpay", Operation: faults.Refund, Nth: 1, Leg: faults.RequestLeg, Fate: journal.Passed,
 		Sent: journal.Facts{Operation: faults.Refund, MerchantReference: "p1", RefundReference: "r1", Refunded: payment.Fen(400), Signature: journal.SignatureValid}}
 	inItsName.Seen = &journal.Facts{Operation: faults.Refund, MerchantReference: "p1", RefundReference: "r1", Refunded: payment.Fen(401), Signature: journal.SignatureValid}
@@ -104,6 +109,10 @@ func TestMisled(t *testing.T) {
 		"an answer is about another":                          {"no-phantom-payment", phantom(crossedAnswer), false},
 		"too much was said, and given back":                   {"no-refund-beyond-capture", returning(1001, tooMuch), true},
 		"too much was said, and lost":                         {"no-lost-payment", returning(1001, tooMuch), true},
+		"too much was said, and credited":                     {"merchant-balances-add-up", returning(1001, crediting(1001)), true},
+		"too little was said, and credited":                   {"no-lost-payment", returning(999, crediting(999)), true},
+		"credited as booked, not as captured":                 {"no-wrong-amount", returning(999, crediting(999)), true},
+		"more than was said was credited":                     {"merchant-balances-add-up", returning(1000, crediting(1001)), false},
 		"too much was given back":                             {"no-refund-beyond-capture", returning(1000, tooMuch), false},
 		"more than was said was given back":                   {"no-refund-beyond-capture", returning(1001, func(s *story) *story { return tooMuch(s).booksRefund("r2", "p1", payment.RefundRequested, 1) }), false},
 		"too little was said, and given back":                 {"no-wrong-amount", returning(999, tooLittle), true},
