@@ -11,6 +11,7 @@ import (
 	"github.com/payquake/payquake/invariants"
 	"github.com/payquake/payquake/merchant/bugs"
 	"github.com/payquake/payquake/merchant/twins"
+	"github.com/payquake/payquake/payment"
 	"github.com/payquake/payquake/scenarios"
 )
 
@@ -20,11 +21,12 @@ func (d *detection) page() (string, error) {
 	fmt.Fprintf(&page, `# Detection
 
 Each known mistake of `+"`merchant/bugs`"+`, switched on, against `+"`payquake run %s`"+` in the %s
-environment. Under each provider stands how many of its trials broke the promised invariant,
-with seed 1; a dash means that the mistake costs nothing there, for the reason below the
+environment, with up to %d seeds. *Seeds* are those with which the bug was found, of those that
+were tried. Under each provider stands how many of its trials broke the promised invariant in
+these runs; a dash means that the mistake costs nothing there, for the reason below the
 table. *First* is the place, in the order of the plan, of the first trial that broke it: the
-median over up to %d seeds, and the range. *Again* is what the first line of the finding did, run as
-printed. A bug whose own scenario harms a database is given a PostgreSQL. Made by
+median over the seeds, and the range. *Again* is what the first line of the finding did, run as
+printed, with seed 1. A bug whose own scenario harms a database is given a PostgreSQL. Made by
 `+"`make detection`"+`.
 
 `, d.scenario, d.environment, d.seeds)
@@ -43,11 +45,11 @@ func (d *detection) bugTable(page *strings.Builder) error {
 	for _, provider := range scenarios.DefaultSystems().Providers {
 		fmt.Fprintf(page, " %s |", provider.Name)
 	}
-	page.WriteString(" first | also violated | again |\n| --- | --- |" + strings.Repeat(" ---: |", len(scenarios.DefaultSystems().Providers)) + " ---: | --- | --- |\n")
+	page.WriteString(" seeds | first | also violated | again |\n| --- | --- |" + strings.Repeat(" ---: |", len(scenarios.DefaultSystems().Providers)) + " --- | ---: | --- | --- |\n")
 	for _, bug := range bugs.All() {
 		runs := d.runsOf(func(t tried) bool { return t.Bug == bug.Name })
 		if len(runs) == 0 {
-			fmt.Fprintf(page, "| `%s` | `%s` |%s not measured | | |\n", bug.Name, bug.Invariant, strings.Repeat(" |", len(scenarios.DefaultSystems().Providers)))
+			fmt.Fprintf(page, "| `%s` | `%s` |%s not measured | | | |\n", bug.Name, bug.Invariant, strings.Repeat(" |", len(scenarios.DefaultSystems().Providers)))
 			failures = append(failures, fmt.Errorf("%s was not measured", bug.Name))
 			continue
 		}
@@ -55,7 +57,7 @@ func (d *detection) bugTable(page *strings.Builder) error {
 		fmt.Fprintf(page, "| `%s` | `%s` |", bug.Name, bug.Invariant)
 		for _, provider := range scenarios.DefaultSystems().Providers {
 			why, harmless := bug.Harmless[provider.Name]
-			switch found := first.Promised[provider.Name]; {
+			switch found := promised(runs, provider.Name); {
 			case found == 0 && harmless:
 				page.WriteString(" – |")
 				fmt.Fprintf(&notes, "- `%s` with %s: %s.\n", bug.Name, provider.Name, why)
@@ -70,15 +72,30 @@ func (d *detection) bugTable(page *strings.Builder) error {
 			failures = append(failures, fmt.Errorf("%s was not found again", bug.Name))
 		}
 		firsts, missed := firstsOf(runs)
+		others := map[string]bool{}
+		for _, run := range runs {
+			for _, other := range run.Others {
+				others[other] = true
+			}
+		}
 		if missed > 0 {
 			failures = append(failures, fmt.Errorf("%s was not found with %d seeds", bug.Name, missed))
 		}
-		fmt.Fprintf(page, " %s | %s | %s |\n", firsts, quoted(first.Others), first.Again)
+		fmt.Fprintf(page, " %d of %d | %s | %s | %s |\n", len(runs)-missed, len(runs), firsts, quoted(slices.Sorted(maps.Keys(others))), first.Again)
 	}
 	if notes.Len() > 0 {
 		page.WriteString("\n" + notes.String())
 	}
 	return errors.Join(failures...)
+}
+
+// promised counts the trials of a provider that broke the promised invariant.
+func promised(runs []tried, provider payment.ProviderName) int {
+	found := 0
+	for _, run := range runs {
+		found += run.Promised[provider]
+	}
+	return found
 }
 
 // firstsOf says after how many trials a bug was found, and in how many runs it was not.
