@@ -3,6 +3,7 @@ package invariants
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/payquake/payquake/faults"
 	"github.com/payquake/payquake/journal"
@@ -342,8 +343,8 @@ func (j *judging) conclude() {
 	}
 	for _, expected := range v.Expectations {
 		if !expected.Met {
-			reason("scenario %s expects at least %d × %s %s; there were %d", expected.Scenario, expected.AtLeast, expected.What,
-				expected.Fault, expected.Happened)
+			what := strings.TrimSpace(string(expected.What) + " " + expected.Fault)
+			reason("scenario %s expects at least %d × %s; there were %d", expected.Scenario, expected.AtLeast, what, expected.Happened)
 		}
 	}
 	v.Outcome = outcome

@@ -41,14 +41,14 @@ func TestJudge_GreenMustBeEarned(t *testing.T) {
 		}).ends()
 	}
 	for reason, run := range map[string]*story{
-		"the run did not come to its end":                                paidRun().stage(journal.Rested, "").collected(),
-		"the run was stopped: interrupt":                                 stopped(),
-		"1 of 2 planned trials were begun":                               twoPlanned(),
-		"scenario story expects at least 2 × captures ; there were 1":    expects(scenarios.Captures, "", 2),
-		"scenario story expects at least 1 × refunds ; there were 0":     expects(scenarios.Refunds, "", 1),
-		"scenario story expects at least 2 × notifications ; there were": expects(scenarios.Notifications, "", 2),
-		"scenario story expects at least 1 × fired noop; there were 0":   expects(scenarios.FaultFired, "noop", 1),
-		"scenario story expects at least 2 × rests ; there were 1":       expects(scenarios.Rests, "", 2),
+		"the run did not come to its end":                               paidRun().stage(journal.Rested, "").collected(),
+		"the run was stopped: interrupt":                                stopped(),
+		"1 of 2 planned trials were begun":                              twoPlanned(),
+		"scenario story expects at least 2 × captures; there were 1":    expects(scenarios.Captures, "", 2),
+		"scenario story expects at least 1 × refunds; there were 0":     expects(scenarios.Refunds, "", 1),
+		"scenario story expects at least 2 × notifications; there were": expects(scenarios.Notifications, "", 2),
+		"scenario story expects at least 1 × fired noop; there were 0":  expects(scenarios.FaultFired, "noop", 1),
+		"scenario story expects at least 2 × rests; there were 1":       expects(scenarios.Rests, "", 2),
 		"required pin t1.1 (lost-answer) did not fire: never-sent": run(unfired).placed("o1", 1000).
 			marks(payment.OrderClosed).ended(unfired, faults.NeverSent).ends(),
 	} {
