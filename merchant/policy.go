@@ -112,7 +112,7 @@ type Policy struct {
 	// KeepsBalances decides whether such money stays, as the shopper's balance at the
 	// shop.
 	KeepsBalances func() bool
-	// GivesBackAfter is how long such a refund waits.
+	// GivesBackAfter is how long a refund of such money waits.
 	GivesBackAfter func() time.Duration
 	// ReleasesAfter is how long goods wait once they are paid.
 	ReleasesAfter func() time.Duration
